@@ -1,0 +1,1 @@
+"""Spec files: YAML text to located dataclasses with checked expressions."""

@@ -1,0 +1,139 @@
+"""The text of a spec file and places in it: what every later message points into.
+
+A `Source` is the whole file; a `Text` is one expression or block of it, which knows where each of its
+characters stands in the file, however YAML wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradcheck_cli.errors import Location, Mistake
+
+SHOWN_CHARACTERS = 60
+"""How much of a found text a message quotes."""
+
+
+def quote(text: str) -> str:
+    """`text` between quotes, cut to one short line, with control and direction characters escaped."""
+    if len(text) > SHOWN_CHARACTERS:
+        text = text[: SHOWN_CHARACTERS - 3] + "..."
+    return repr(text)
+
+
+class Source:
+    """A spec file's text, split into lines."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        self.lines = self.text.split("\n")
+
+    def location(self, line: int, column: int) -> Location:
+        """The place at `line` and `column`, both from 1."""
+        return Location(self.path, line, column)
+
+    def mistake(self, location: Location, message: str, hint: str = "") -> Mistake:
+        """A mistake at `location`, with the file's line there."""
+        return Mistake(location, message, hint, _visible(self.line(location.line)))
+
+    def line(self, number: int) -> str:
+        """The file's line with this number, from 1; empty beyond the end."""
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+
+def _visible(line: str) -> str:
+    """`line` with every character that a terminal would act on replaced by one question mark."""
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() or c == "\t" else "?" for c in line)
+
+
+class Text:
+    """An expression or a block, and where each of its characters stands in its file.
+
+    `line` and `column` (from 1) are where YAML's scalar starts: first letter, opening quote or `|`.
+    `style` is YAML's: empty for a plain scalar, otherwise one of ``' " | >``.
+    """
+
+    def __init__(self, value: str, source: Source, line: int, column: int, style: str = "") -> None:
+        self.value, self.source, self.style = value, source, style
+        self.line, self.column = line, column
+        self._places: list[tuple[int, int]] = []
+
+    @property
+    def start(self) -> Location:
+        """Where the scalar starts in the file."""
+        return self.source.location(self.line, self.column)
+
+    def location(self, line: int, column: int) -> Location:
+        """The file's place of `line` and `column` (from 1) of `value`."""
+        lines = self.value.split("\n")
+        line = max(1, min(line, len(lines)))
+        column = max(1, min(column, len(lines[line - 1]) + 1))
+        if not self._places:
+            self._places = self._find_places()
+        return self.source.location(*self._places[sum(map(len, lines[: line - 1])) + line + column - 2])
+
+    def mistake(self, line: int, column: int, message: str, hint: str = "") -> Mistake:
+        """A mistake at `line` and `column` (from 1) of `value`."""
+        return self.source.mistake(self.location(line, column), message, hint)
+
+    def _find_places(self) -> list[tuple[int, int]]:
+        """The file's line and column of every character of `value` and of its end.
+
+        YAML folds lines and strips indentation, which touches white space only: the n-th visible character of
+        the value is the n-th visible character of the file from the scalar's start. White space stands behind
+        the visible character before it on its line, or else where the next visible one stands.
+        """
+        written = self._written()
+        places: list[tuple[int, int] | None] = []
+        last = self.line, self.column
+        end = None if self.style in ("|", ">") else last
+        for character in self.value:
+            if not character.isspace():
+                end = next(written, last)
+            places.append(end)
+            if character == "\n":
+                end = None
+            elif end is not None:
+                end = last = end[0], end[1] + 1
+        places.append(end)
+        following = last
+        filled = []
+        for place in reversed(places):
+            following = following if place is None else place
+            filled.append(following)
+        return filled[::-1]
+
+    def _written(self) -> Iterator[tuple[int, int]]:
+        """The file's places of visible characters from the scalar's first on; runs on beyond its end."""
+        line, column = self.line, self.column
+        if self.style in ("|", ">"):
+            line, column = line + 1, 1
+        elif self.style:
+            column += 1
+        for number in range(line, len(self.source.lines) + 1):
+            row = self.source.lines[number - 1]
+            at = column - 1 if number == line else 0
+            while at < len(row):
+                visible, width = self._character(row, at)
+                if visible:
+                    yield number, at + 1
+                at += width
+
+    def _character(self, row: str, at: int) -> tuple[bool, int]:
+        """Whether what is written at `at` is one visible character of the value, and how long it is."""
+        if self.style == "'" and row.startswith("''", at):
+            return True, 2
+        if self.style == '"' and row[at] == "\\":
+            return _escape(row[at + 1 : at + 10])
+        return not row[at].isspace(), 1
+
+
+def _escape(rest: str) -> tuple[bool, int]:
+    """Whether the double-quoted escape with `rest` behind its backslash is visible, and its whole length."""
+    digits = {"x": 2, "u": 4, "U": 8}.get(rest[:1], 0)
+    if digits:
+        return not chr(int(rest[1 : 1 + digits], 16)).isspace(), 2 + digits
+    return rest[:1] not in ("", " ", "\t", "n", "t", "r", "v", "f", "N", "_", "L", "P"), 2
