@@ -137,3 +137,69 @@ def _escape(rest: str) -> tuple[bool, int]:
     if digits:
         return not chr(int(rest[1 : 1 + digits], 16)).isspace(), 2 + digits
     return rest[:1] not in ("", " ", "\t", "n", "t", "r", "v", "f", "N", "_", "L", "P"), 2
+
+
+class Node:
+    """A value of the YAML tree and where it starts in the file."""
+
+    __slots__ = ("column", "line")
+
+    def __init__(self, line: int, column: int) -> None:
+        self.line, self.column = line, column
+
+    def __str__(self) -> str:
+        """What a message calls this value."""
+        return "something else"
+
+
+class Scalar(Node):
+    """A word, a number or a text; `style` is empty where it is written plainly, else one of ``' " | >``."""
+
+    __slots__ = ("style", "value")
+
+    def __init__(self, line: int, column: int, value: str, style: str) -> None:
+        super().__init__(line, column)
+        self.value, self.style = value, style
+
+    @property
+    def is_null(self) -> bool:
+        """Whether YAML's core schema reads this as nothing at all."""
+        return not self.style and self.value in ("", "~", "null", "Null", "NULL")
+
+    def __str__(self) -> str:
+        if self.is_null:
+            return quote(self.value) + ", which is nothing" if self.value else "nothing"
+        return quote(self.value)
+
+
+class Sequence(Node):
+    """A list."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(line, column)
+        self.items: list[Node] = []
+
+    def __str__(self) -> str:
+        return "a list"
+
+
+class Mapping(Node):
+    """Names and their values, in the file's order."""
+
+    __slots__ = ("entries", "keys")
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(line, column)
+        self.entries: dict[str, Node] = {}
+        self.keys: dict[str, Scalar] = {}
+
+    def __str__(self) -> str:
+        return "a mapping"
+
+
+class Refused(Node):
+    """Stands where a mistake was reported already: whoever meets it stays silent."""
+
+    __slots__ = ()

@@ -1,0 +1,77 @@
+"""How large a spec may be: a spec file is text from strangers, and reading it must stay cheap."""
+
+from __future__ import annotations
+
+FILE_BYTES = 1 << 20
+"""Size of a spec file."""
+
+NESTING = 40
+"""Brackets and indentation levels inside each other; an array has at most 32 axes."""
+
+VALUES = 100_000
+"""Keys and values of a file."""
+
+MISTAKES = 100
+"""Mistakes that are reported for one file."""
+
+FUNCTIONS = 1_000
+"""Functions of a file."""
+
+CASES = 1_000
+"""Cases of a function."""
+
+AXES = 32
+"""Axes of an input."""
+
+LITERAL_ELEMENTS = 50_000
+"""Elements of one array that is written out in the file."""
+
+INPUT_ELEMENTS = 10_000_000
+"""Elements of one input that is drawn."""
+
+POINTS = 1_000
+"""Draws of the inputs that one check may ask for."""
+
+NAME_CHARACTERS = 100
+"""Length of a name."""
+
+# Expressions.
+
+EXPRESSION_CHARACTERS = 10_000
+"""Length of an expression or a block."""
+
+EXPRESSION_NODES = 2_000
+"""Parts of an expression or a block: names, numbers, operators, calls, statements."""
+
+EXPRESSION_DEPTH = 64
+"""How deep brackets, operators and statements nest; a sum nests by one for each term."""
+
+EXPRESSION_MISTAKES = 20
+"""Mistakes that are looked for in one expression or block."""
+
+STATIC_INTEGER = 2**31
+"""The largest static whole number."""
+
+SEQUENCE_VALUES = 10_000
+"""Values of a list, those of the lists in it counted too."""
+
+SEQUENCE_DEPTH = 32
+"""How deep lists nest."""
+
+STATEMENTS = 100_000
+"""Statements that one run of an expression executes, those of the functions that it calls counted too."""
+
+CALL_DEPTH = 32
+"""How deep the functions of a file call each other."""
+
+RESULT_ELEMENTS = 10_000_000
+"""Elements of one value that an expression computes."""
+
+RUN_ELEMENTS = 32_000_000
+"""Elements of all large values that one run computes: about 256 MB, were all of them kept."""
+
+SMALL_ELEMENTS = 4_096
+"""A value with fewer elements does not count towards RUN_ELEMENTS; STATEMENTS bounds how many there are."""
+
+MULTIPLICATIONS_PER_ELEMENT = 64
+"""How many multiplications of a matrix product, a factorisation or an einsum count as one element of RUN_ELEMENTS."""
