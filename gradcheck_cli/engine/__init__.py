@@ -1,0 +1,26 @@
+"""Reverse-mode automatic differentiation on NumPy, with PyTorch's semantics and names."""
+
+from __future__ import annotations
+
+from gradcheck_cli.engine import ops
+from gradcheck_cli.engine.backward import backward, grad
+from gradcheck_cli.engine.function import Function
+from gradcheck_cli.engine.graph import GraphStats, graph_stats
+from gradcheck_cli.engine.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from gradcheck_cli.engine.node import Node
+from gradcheck_cli.engine.tensor import Tensor
+
+__all__ = [
+    "Function",
+    "GraphStats",
+    "Node",
+    "Tensor",
+    "backward",
+    "enable_grad",
+    "grad",
+    "graph_stats",
+    "is_grad_enabled",
+    "no_grad",
+    "ops",
+    "set_grad_enabled",
+]

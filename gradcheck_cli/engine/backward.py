@@ -1,0 +1,128 @@
+"""The backward pass: from the outputs towards the leaves, each node once, after all of its users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.engine.modes import set_grad_enabled
+from gradcheck_cli.engine.node import AccumulateGrad, Edge, Node, edge_of, walk
+from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.errors import GraphError
+
+
+def backward(
+    outputs: Sequence[Tensor], gradients: Sequence[Any], retain_graph: bool | None = None, create_graph: bool = False
+) -> None:
+    """Accumulate the pullback of `gradients` into the `grad` of every leaf below `outputs`."""
+    _pull_back(outputs, gradients, None, retain_graph, create_graph)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The pullback of `grad_outputs` to `inputs`, returned instead of accumulated; as torch.autograd.grad.
+
+    An input that the outputs do not depend on raises GraphError, or gives None with `allow_unused`.
+    """
+    outs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    ins = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if grad_outputs is None or isinstance(grad_outputs, Tensor | np.ndarray | float | int):
+        grad_outputs = (grad_outputs,) * len(outs)
+    for i, x in enumerate(ins):
+        if not x.requires_grad:
+            raise GraphError(f"input {i} does not require grad")
+    edges = [edge_of(x) for x in ins]
+    found = _pull_back(outs, grad_outputs, edges, retain_graph, create_graph)
+    for i, g in enumerate(found):
+        if g is None and not allow_unused:
+            raise GraphError(f"input {i} was not used in the graph; pass allow_unused=True to get None for it")
+    return tuple(None if g is None else g if isinstance(g, Tensor) else Tensor._wrap(g) for g in found)
+
+
+def _pull_back(
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Any],
+    wanted: list[Edge] | None,
+    retain_graph: bool | None,
+    create_graph: bool,
+) -> list[Any]:
+    """Run the pass; gradients at the `wanted` edges are returned, or (None) accumulated into the leaves."""
+    retain = create_graph if retain_graph is None else retain_graph
+    seeds = [(_root(y), _seed(y, g, create_graph)) for y, g in zip(outputs, gradients, strict=True)]
+    users = _count_users([node for (node, _), _ in seeds])
+    buffers: dict[Node, list[Any]] = {}
+    for edge, g in seeds:
+        _add(buffers, edge, g)
+    # A root may also be the input of another root: it starts when its users are done, like any node.
+    ready = [node for node in buffers if users[node] == 0]
+    found: dict[Edge, Any] = {}
+    with set_grad_enabled(create_graph), np.errstate(all="ignore"):
+        while ready:
+            node = ready.pop()
+            grads = buffers.pop(node, None)
+            if wanted is not None:
+                found.update({e: grads[e[1]] for e in wanted if e[0] is node and grads is not None})
+            if grads is not None and not (wanted is not None and isinstance(node, AccumulateGrad)):
+                for edge, g in zip(node.next_functions, node.pull(grads, create_graph), strict=False):
+                    if edge[0] is not None and g is not None:
+                        _add(buffers, edge, g)
+                if not retain:
+                    node.release()
+            for child, _ in node.next_functions:
+                if child is not None:
+                    users[child] -= 1
+                    if users[child] == 0:
+                        ready.append(child)
+    return [found.get(edge) for edge in wanted or ()]
+
+
+def _root(y: Tensor) -> tuple[Node, int]:
+    node, output_nr = edge_of(y)
+    if node is None:
+        raise GraphError("this tensor does not require grad and has no grad_fn: there is nothing to differentiate")
+    return node, output_nr
+
+
+def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
+    if gradient is None:
+        if y.size != 1:
+            raise GraphError(
+                f"grad can be implicitly created only for scalar outputs, this one has shape {y.shape}; "
+                "pass gradient= of that shape"
+            )
+        gradient = np.ones(y.shape, y.dtype)
+    g = gradient if isinstance(gradient, Tensor) else Tensor._wrap(np.asarray(gradient, dtype=y.dtype))
+    if g.shape != y.shape:
+        raise GraphError(f"gradient has shape {g.shape}, but must have the output's shape {y.shape}")
+    if g.dtype != y.dtype:
+        g = Tensor._wrap(g.data.astype(y.dtype)) if not create_graph else g.astype(str(y.dtype))
+    return g if create_graph else g.data
+
+
+def _count_users(roots: Sequence[Node]) -> dict[Node, int]:
+    """How many edges lead into each node from the part of the graph that the roots reach."""
+    users: dict[Node, int] = {}
+    for node in walk(roots):
+        users.setdefault(node, 0)
+        for child, _ in node.next_functions:
+            if child is not None:
+                users[child] = users.get(child, 0) + 1
+    return users
+
+
+def _add(buffers: dict[Node, list[Any]], edge: Edge, g: Any) -> None:
+    """Add `g` to what has arrived at `edge` so far; never in place, the arrays may be shared."""
+    node, output_nr = edge
+    assert node is not None
+    slots = buffers.get(node)
+    if slots is None:
+        slots = buffers[node] = [None] * len(node.output_meta)
+    slots[output_nr] = g if slots[output_nr] is None else slots[output_nr] + g

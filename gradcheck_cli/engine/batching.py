@@ -1,0 +1,83 @@
+"""Running a function of arrays on many copies at once, op by op, through the families' batching rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcheck_cli.engine.operators import Operand
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.op import Op
+
+
+class Batched(Operand):
+    """An array whose leading axis counts copies; `shape` is that of one copy."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: np.ndarray[Any, Any]) -> None:
+        self.data = data
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one copy."""
+        return self.data.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The array's dtype."""
+        return self.data.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of entries of one copy."""
+        return int(np.prod(self.shape))
+
+    def apply(self, op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Run `op` on all copies; called by the op itself."""
+        flags = [type(x) is Batched for x in inputs]
+        if any(map(_holds_batch, params.values())):
+            y = _one_by_one(op, inputs, params, len(self.data))
+        else:
+            y = op.family.batch(op, [x.data if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
+        return tuple(map(Batched, y)) if isinstance(y, tuple | list) else Batched(y)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a batch of values has no single truth")
+
+
+def batched(function: Callable[..., Any], arrays: Sequence[Any], flags: Sequence[bool]) -> Any:
+    """`function` on inputs of which the flagged ones carry a leading axis of copies; every result carries it too."""
+    size = next(len(a) for a, b in zip(arrays, flags, strict=True) if b)
+    result = function(*[Batched(a) if b else a for a, b in zip(arrays, flags, strict=True)])
+    if isinstance(result, tuple | list):
+        return tuple(_spread(part, size) for part in result)
+    return _spread(result, size)
+
+
+def _spread(value: Any, size: int) -> np.ndarray[Any, Any]:
+    """A result's array of copies; one that no batched input reached is the same in every copy."""
+    return value.data if type(value) is Batched else np.broadcast_to(value, (size, *np.shape(value)))
+
+
+def _holds_batch(value: Any) -> bool:
+    return type(value) is Batched or (isinstance(value, tuple | list) and any(map(_holds_batch, value)))
+
+
+def _copy(value: Any, k: int) -> Any:
+    if type(value) is Batched:
+        return value.data[k]
+    return type(value)(_copy(v, k) for v in value) if isinstance(value, tuple | list) else value
+
+
+def _one_by_one(op: Op, inputs: Sequence[Any], params: dict[str, Any], size: int) -> Any:
+    """The fallback where a parameter (an index, say) differs between the copies."""
+    results = [
+        op.forward(*[_copy(x, k) for x in inputs], **{n: _copy(v, k) for n, v in params.items()}) for k in range(size)
+    ]
+    if isinstance(results[0], tuple | list):
+        return tuple(np.stack(parts) for parts in zip(*results, strict=True))
+    return np.stack(results)

@@ -1,0 +1,256 @@
+"""Families of ops: what holds for all ops of a kind, said once.
+
+A family knows three things: how a rule's result is fitted to its input (`fit` undoes broadcasting), how an op runs on a
+leading axis of copies (`batch`), and which output entries depend on which input entries (`dependence`).
+
+Dependence is told as aligned axes: the pair `(o, i)` of an input says that an output entry depends on an entry of this input
+only where its coordinate along output axis `o` equals that along input axis `i`. Fewer pairs say less, and are always sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcheck_cli.engine.operators import TABLE
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.op import Op
+
+Shape = tuple[int, ...]
+Pairs = tuple[tuple[int, int], ...]
+
+
+class Family:
+    """Nothing is known: one call per copy, and every output depends on every input."""
+
+    name = "general"
+    calls: tuple[str, ...] = ()
+
+    def fit(self, gx: Any, shape: Shape) -> Any:
+        """The rule's result as the gradient of an input of this shape."""
+        return gx
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Run `op` on inputs of which some carry a leading axis of copies; the result carries it too."""
+        size = next(len(x) for x, b in zip(inputs, batched, strict=True) if b)
+        results = [
+            op.forward(*[x[k] if b else x for x, b in zip(inputs, batched, strict=True)], **params) for k in range(size)
+        ]
+        if results and isinstance(results[0], tuple | list):
+            return tuple(np.stack(parts) for parts in zip(*results, strict=True))
+        return np.stack(results)
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """For each input the aligned axes of the first output (of the others too, unless a family says otherwise)."""
+        return [()] * len(shapes)
+
+
+class Elementwise(Family):
+    """Entry by entry, with NumPy's broadcasting."""
+
+    name = "elementwise"
+    calls = ("()", "(3,)", "(2, 3)", "(0, 2)")
+
+    def fit(self, gx: Any, shape: Shape) -> Any:
+        """Sum over the axes along which the input was repeated."""
+        return gx if np.shape(gx) == shape else TABLE["sum_to"](gx, shape)
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Line the copies' axis up in front of the broadcast shape."""
+        ndim = max(np.ndim(x) - b for x, b in zip(inputs, batched, strict=True))
+        return op.forward(
+            *[_lift(x, ndim, 1) if b else x for x, b in zip(inputs, batched, strict=True)],
+            **params,
+        )
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """Trailing axes are aligned, but where an axis of length 1 is repeated."""
+        n = len(outputs[0])
+        return [
+            tuple((n - len(s) + i, i) for i in range(len(s)) if s[i] == outputs[0][n - len(s) + i]) for s in shapes
+        ]
+
+
+class Reduction(Family):
+    """One number per slice along `axis` (None: all axes)."""
+
+    name = "reduction"
+    calls = ("()", "(4,)", "(2, 3), axis=0", "(2, 3)", "(2, 3, 2), axis=-1")
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """The same axes, one further back."""
+        (x,) = inputs
+        axes = _axes(params.get("axis"), x.ndim - 1)
+        if "keepdims" not in params and len(axes) != 1:  # argmax and argmin take one axis, or count through them all
+            return op.forward(x.reshape(len(x), -1), **{**params, "axis": 1})
+        return op.forward(x, **{**params, "axis": axes[0] + 1 if len(axes) == 1 else tuple(a + 1 for a in axes)})
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """The axes that are left are aligned."""
+        n = len(shapes[0])
+        gone = _axes(params.get("axis"), n)
+        left = [a for a in range(n) if a not in gone]
+        return [tuple((a, a) for a in left) if params.get("keepdims") else tuple(enumerate(left))]
+
+
+class Along(Family):
+    """Slices along `axis` are mapped to slices; `axis=None` flattens first."""
+
+    name = "along an axis"
+    calls = ("(4,)", "(2, 3)", "(3, 2), axis=0")
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """The same axis, one further back."""
+        (x,) = inputs
+        if params["axis"] is None:
+            return op.forward(x.reshape(len(x), -1), **{**params, "axis": 1})
+        axes = _axes(params["axis"], x.ndim - 1)
+        return op.forward(x, **{**params, "axis": axes[0] + 1})
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """All axes but one are aligned."""
+        gone = _axes(params["axis"], len(shapes[0]))
+        return [tuple((a, a) for a in range(len(shapes[0])) if a not in gone)]
+
+
+class Movement(Family):
+    """Every output entry is one input entry, or a zero; which one is learnt by moving the entries' own numbers."""
+
+    name = "movement"
+    calls = ("(3,)", "(2, 3)")
+
+    def sources(self, op: Op, shape: Shape, params: dict[str, Any]) -> Any:
+        """For each output entry 1 + the flat index of the input entry it comes from; 0 where it is a zero."""
+        return op.forward(np.arange(1, 1 + int(np.prod(shape)), dtype=np.int64).reshape(shape), **params)
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Move each copy's entries by the same table."""
+        (x,) = inputs
+        table = self.sources(op, x.shape[1:], params)
+        flat = np.concatenate([np.zeros((len(x), 1), x.dtype), x.reshape(len(x), int(np.prod(x.shape[1:])))], axis=1)
+        if isinstance(table, tuple | list):
+            return tuple(flat[:, part] for part in table)
+        return flat[:, table]
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """Axes whose coordinates agree in every entry that is moved."""
+        table = self.sources(op, shapes[0], params)
+        if isinstance(table, tuple | list) or not np.size(table):
+            return [()]
+        kept = np.nonzero(np.ravel(table))[0]
+        there = np.unravel_index(np.ravel(table)[kept] - 1, shapes[0]) if shapes[0] else ()
+        here = np.unravel_index(kept, np.shape(table)) if np.ndim(table) else ()
+        return [tuple((o, i) for o, a in enumerate(here) for i, b in enumerate(there) if np.array_equal(a, b))]
+
+
+class Joining(Family):
+    """Several inputs laid beside each other along an axis."""
+
+    name = "joining"
+    calls = ("[(3,), (2,)]",)
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Give every input the copies' axis."""
+        size = next(len(x) for x, b in zip(inputs, batched, strict=True) if b)
+        full = [x if b else np.broadcast_to(x, (size, *np.shape(x))) for x, b in zip(inputs, batched, strict=True)]
+        axis = params["axis"]
+        if axis is None:
+            full, axis = [x.reshape(size, -1) for x in full], 0
+        return op.forward(*full, axis=axis + 1 if axis >= 0 else axis)
+
+
+class Stacked(Family):
+    """Functions of matrices (the last two axes); further axes in front are independent copies, and broadcast."""
+
+    name = "matrix"
+    calls = ("(3, 3)", "(2, 3, 3)")
+
+    def fit(self, gx: Any, shape: Shape) -> Any:
+        """Sum over the leading axes along which the input was repeated."""
+        return gx if np.shape(gx) == shape else TABLE["sum_to"](gx, shape)
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """One more leading axis; a vector (matmul, solve) becomes a matrix for the while."""
+        if len(inputs) == 1:
+            return op.forward(inputs[0], **params)
+        a, b = inputs
+        a_vector, b_vector = (np.ndim(x) - flag == 1 for x, flag in zip(inputs, batched, strict=True))
+        a = a[..., None, :] if a_vector else a
+        b = b[..., None] if b_vector else b
+        ndim = max(np.ndim(x) - flag for x, flag in zip((a, b), batched, strict=True))
+        y = op.forward(*[_lift(x, ndim, 1) if flag else x for x, flag in zip((a, b), batched, strict=True)], **params)
+        y = y[..., 0] if b_vector else y
+        return (y[..., 0] if b_vector else y[..., 0, :]) if a_vector else y
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """Leading axes are aligned, but where an axis of length 1 is repeated."""
+        if any(len(s) < 2 for s in shapes):
+            return [()] * len(shapes)
+        lead = max(len(s) for s in shapes) - 2
+        common = np.broadcast_shapes(*[s[:-2] for s in shapes])
+        return [
+            tuple((lead - (len(s) - 2) + i, i) for i in range(len(s) - 2) if s[i] == common[lead - (len(s) - 2) + i])
+            for s in shapes
+        ]
+
+
+class MatrixProduct(Stacked):
+    """matmul: rows of the first input and columns of the second stay apart as well."""
+
+    name = "matrix product"
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """As for stacked matrices, and the two outer axes."""
+        pairs = super().dependence(op, shapes, params, outputs)
+        if any(len(s) < 2 for s in shapes):
+            return pairs
+        n, (a, b) = len(outputs[0]), shapes
+        return [(*pairs[0], (n - 2, len(a) - 2)), (*pairs[1], (n - 1, len(b) - 1))]
+
+
+class Contraction(Family):
+    """einsum: aligned axes share a letter."""
+
+    name = "contraction"
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """A further letter in front of the inputs that carry copies, and of the output."""
+        from gradcheck_cli.engine.ops.linear_algebra import explicit_subscripts
+
+        shapes = [np.shape(x)[1:] if b else np.shape(x) for x, b in zip(inputs, batched, strict=True)]
+        operands, out = explicit_subscripts(params["subscripts"], shapes)
+        free = next(c for c in "zyxwvutsrqponmlkjihgfedcbaZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in "".join(operands) + out)
+        named = ",".join(free * b + letters for letters, b in zip(operands, batched, strict=True))
+        return op.forward(*inputs, subscripts=f"{named}->{free}{out}")
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """Axes with the same letter, but where an axis of length 1 is repeated."""
+        from gradcheck_cli.engine.ops.linear_algebra import explicit_subscripts
+
+        operands, out = explicit_subscripts(params["subscripts"], shapes)
+        return [
+            tuple((out.index(c), i) for i, c in enumerate(letters) if c in out and s[i] == outputs[0][out.index(c)])
+            for letters, s in zip(operands, shapes, strict=True)
+        ]
+
+
+class Composite(Family):
+    """Written with other ops: what holds is what holds for those."""
+
+    name = "composite"
+
+
+def _lift(x: Any, ndim: int, lead: int) -> Any:
+    """`x` with `lead` leading axes kept, and axes of length 1 put behind them until `ndim` follow."""
+    missing = ndim - (x.ndim - lead)
+    return x.reshape(x.shape[:lead] + (1,) * missing + x.shape[lead:])
+
+
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """`axis` as a tuple of axes from 0."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(int(a) % max(ndim, 1) for a in (axis if isinstance(axis, tuple | list) else (axis,)))

@@ -1,0 +1,209 @@
+"""`Function`: a forward and a hand-written backward, as one node of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.engine.modes import MODE, no_grad
+from gradcheck_cli.engine.node import Edge, Node, edge_of, tensor_at
+from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.errors import GradcheckError, Location, RuleError
+
+Pull = Callable[[Sequence[Any], bool], Sequence[Any]]
+
+
+class CustomNode(Node):
+    """A node whose rule somebody wrote by hand. Its gradients are checked and never repaired.
+
+    `rule(grads, create_graph)` gets one array (with create_graph: one tensor) per output, zeros where nothing arrived, and
+    gives one gradient or None per input.
+    """
+
+    __slots__ = ("input_names", "keep", "location", "locations", "rule")
+
+    is_custom = True
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Sequence[Any],
+        outputs: Sequence[np.ndarray[Any, Any]],
+        rule: Pull,
+        *,
+        input_names: Sequence[str] = (),
+        location: Location | None = None,
+        locations: dict[str, Location] | None = None,
+    ) -> None:
+        self.name = name
+        self.freed = False
+        self.rule: Pull | None = rule
+        self.next_functions = tuple(edge_of(x) for x in inputs)
+        self.input_meta = tuple((np.shape(_array(x)), np.asarray(_array(x)).dtype) for x in inputs)
+        self.output_meta = tuple((y.shape, y.dtype) for y in outputs)
+        self.input_names = tuple(input_names) or tuple(f"input {i}" for i in range(len(inputs)))
+        self.location, self.locations = location, locations or {}
+        self.keep: Callable[[], Iterable[tuple[str, np.ndarray[Any, Any]]]] = tuple
+
+    def pull(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
+        """Run the rule, and check its contract: number of gradients, and the shape and dtype of each."""
+        self.check_alive()
+        assert self.rule is not None
+        full = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(grads, self.output_meta, strict=True)]
+        if not create_graph:
+            full = [np.asarray(g) for g in full]
+        try:
+            found = self.rule(full, create_graph)
+        except GradcheckError:
+            raise
+        except Exception as error:
+            raise self._broken("raised", f"the rule raised {type(error).__name__}: {error}") from error
+        if len(found) != len(self.next_functions):
+            raise self._broken(
+                "count",
+                f"the rule must return {len(self.next_functions)} gradients, one per input, but returned {len(found)}",
+            )
+        return [self._checked(i, gx, create_graph) for i, gx in enumerate(found)]
+
+    def _checked(self, i: int, gx: Any, create_graph: bool) -> Any:
+        """One gradient, as an array or tensor of exactly its input's shape and dtype."""
+        if gx is None or self.next_functions[i][0] is None:
+            return None
+        shape, dtype = self.input_meta[i]
+        if not isinstance(gx, Tensor | np.ndarray | np.generic | float | int | complex):
+            raise self._broken("dtype", f"the gradient must be an array, but is a {type(gx).__name__}", i)
+        if isinstance(gx, float | int | complex) and not isinstance(gx, np.generic | bool):
+            gx = np.asarray(gx, dtype=dtype if not isinstance(gx, complex) else None)
+        if np.shape(_array(gx)) != shape:
+            found = np.shape(_array(gx))
+            raise self._broken("shape", f"the gradient must have the input's shape {shape}, but has shape {found}", i)
+        if gx.dtype != dtype:
+            raise self._broken("dtype", f"the gradient must have the input's dtype {dtype}, but has {gx.dtype}", i)
+        if create_graph:
+            return gx if isinstance(gx, Tensor) else Tensor._wrap(gx)
+        return np.asarray(_array(gx))
+
+    def _broken(self, kind: str, message: str, i: int | None = None) -> RuleError:
+        name = "" if i is None else self.input_names[i]
+        where = self.locations.get(name, self.location)
+        of = f" for {name!r}" if name and not name.startswith("input ") else f" for {name}" if name else ""
+        return RuleError(kind, f"{self.name}{of}: {message}", rule=self.name, input_name=name, location=where)
+
+    def release(self) -> None:
+        """Let go of the rule, and of all that it holds."""
+        self.freed, self.rule, self.keep = True, None, tuple
+
+    def saved_values(self) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
+        """Name and array of each value kept for backward."""
+        return self.keep()
+
+
+class Context:
+    """What a Function's forward leaves for its backward; any further attribute may be set on it."""
+
+    def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
+        self.needs_input_grad = needs_input_grad
+        """For each argument of apply whether its gradient is wanted."""
+        self.materialize_grads = True
+        self._saved: tuple[tuple[Edge | int | None, Any], ...] = ()
+        self._to_save: tuple[Any, ...] = ()
+        self._not_differentiable: tuple[int, ...] = ()
+        self._node: CustomNode | None = None
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep inputs, outputs or intermediate tensors for backward."""
+        for t in tensors:
+            if t is not None and not isinstance(t, Tensor):
+                raise TypeError(f"save_for_backward keeps tensors, not {type(t).__name__}; set an attribute on ctx instead")
+        self._to_save = tensors
+
+    def mark_non_differentiable(self, *outputs: Tensor) -> None:
+        """Say that these outputs have no derivative."""
+        self._not_differentiable = tuple(map(id, outputs))
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """With False, backward gets None instead of zeros for outputs that nothing depends on."""
+        self.materialize_grads = value
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """The tensors that forward saved. Raises GraphError once the graph has been freed."""
+        if self._node is not None:
+            self._node.check_alive()
+        return tuple(self._unpack(place, array) for place, array in self._saved)
+
+    def _unpack(self, place: Edge | int | None, array: Any) -> Any:
+        if array is None:
+            return None
+        if isinstance(place, int):
+            return Tensor._wrap(array, self._node, place)
+        node = tensor_at(place or (None, 0), array)
+        return node if isinstance(node, Tensor) else Tensor._wrap(array)
+
+    def _pack(self, outputs: Sequence[Tensor]) -> None:
+        places = {id(y): k for k, y in enumerate(outputs)}
+        self._saved = tuple(
+            (None, None) if t is None else (places.get(id(t), edge_of(t)), t.data) for t in self._to_save
+        )
+        self._to_save = ()
+
+
+class Function:
+    """Subclass with static methods `forward(ctx, *args)` and `backward(ctx, *grad_outputs)`; call `Name.apply(*args)`.
+
+    backward returns one gradient (or None) per argument of forward, with exactly that argument's shape and dtype. It is
+    written with tensors, so it can itself be differentiated. The node is named after the class.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> Any:
+        """The function itself; runs without recording."""
+        raise TypeError("a Function needs a static method forward(ctx, *args)")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """The rule."""
+        raise TypeError("a Function needs a static method backward(ctx, *grad_outputs)")
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Run forward, and leave a node in the graph where an argument requires grad."""
+        needs = tuple(isinstance(x, Tensor) and x.requires_grad for x in args)
+        ctx = Context(needs)
+        with no_grad():
+            result = cls.forward(ctx, *args)
+        outputs = result if isinstance(result, tuple) else (result,)
+        for y in outputs:
+            if not isinstance(y, Tensor):
+                raise RuleError("dtype", f"{cls.__name__}.forward must return tensors, not {type(y).__name__}", rule=cls.__name__)
+        if not (MODE.enabled and any(needs)):
+            return tuple(y.detach() for y in outputs) if isinstance(result, tuple) else result.detach()
+        made = cls._record(ctx, args, outputs)
+        return made if isinstance(result, tuple) else made[0]
+
+    @classmethod
+    def _record(cls, ctx: Context, args: tuple[Any, ...], outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        def rule(grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
+            tensors = [g if isinstance(g, Tensor) else Tensor._wrap(g) for g in grads]
+            found = cls.backward(ctx, *tensors)
+            return found if isinstance(found, tuple | list) else (found,)
+
+        node = CustomNode(cls.__name__ + "Backward", args, [y.data for y in outputs], rule)
+        ctx._pack(outputs)
+        ctx._node = node
+        node.keep = lambda: [(f"saved {k}", array) for k, (_, array) in enumerate(ctx._saved) if array is not None]
+        return tuple(
+            y.detach() if id(y) in ctx._not_differentiable or y.dtype.kind not in "fc" else Tensor._wrap(y.data, node, k)
+            for k, y in enumerate(outputs)
+        )
+
+
+def _array(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else x
+
+
+def _zeros(meta: tuple[tuple[int, ...], Any], create_graph: bool) -> Any:
+    zeros = np.zeros(*meta)
+    return Tensor._wrap(zeros) if create_graph else zeros

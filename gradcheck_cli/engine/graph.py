@@ -1,0 +1,70 @@
+"""The graph as a thing to look at: what it is made of, and what it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gradcheck_cli.engine.node import AccumulateGrad, Node, walk
+from gradcheck_cli.engine.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class GraphStats:
+    """Counts over all nodes that some outputs reach."""
+
+    nodes: int = 0
+    """Recorded operations and leaves."""
+    edges: int = 0
+    depth: int = 0
+    """Nodes on the longest way from an output to a leaf."""
+    leaves: int = 0
+    custom: int = 0
+    """Nodes with a hand-written rule."""
+    saved_bytes: int = 0
+    """Bytes of all arrays kept for backward, each counted once."""
+    ops: dict[str, int] = field(default_factory=dict)
+    """How often each operation occurs, most frequent first."""
+
+
+def graph_stats(outputs: Iterable[Tensor]) -> GraphStats:
+    """Count what `outputs` can reach."""
+    roots = [y.grad_fn for y in outputs if y.grad_fn is not None]
+    nodes = list(walk(roots))
+    saved = {id(a): a.nbytes for n in nodes for _, a in n.saved_values()}
+    names = [_short_name(n) for n in nodes if not isinstance(n, AccumulateGrad)]
+    counts = {name: names.count(name) for name in dict.fromkeys(names)}
+    return GraphStats(
+        nodes=len(nodes),
+        edges=sum(child is not None for n in nodes for child, _ in n.next_functions),
+        depth=_depth(nodes),
+        leaves=sum(isinstance(n, AccumulateGrad) for n in nodes),
+        custom=sum(n.is_custom for n in nodes),
+        saved_bytes=sum(saved.values()),
+        ops=dict(sorted(counts.items(), key=lambda item: -item[1])),
+    )
+
+
+def _short_name(node: Node) -> str:
+    op = getattr(node, "op", None)
+    return op.name.strip("_") if op is not None else node.name.removesuffix("Backward")
+
+
+def _depth(nodes: list[Node]) -> int:
+    """Length of the longest chain, by repeatedly taking off the nodes that nothing uses any more."""
+    users = {n: 0 for n in nodes}
+    for n in nodes:
+        for child, _ in n.next_functions:
+            if child is not None:
+                users[child] += 1
+    depth = {n: 1 for n, count in users.items() if count == 0}
+    ready = list(depth)
+    while ready:
+        node = ready.pop()
+        for child, _ in node.next_functions:
+            if child is not None:
+                depth[child] = max(depth.get(child, 0), depth[node] + 1)
+                users[child] -= 1
+                if users[child] == 0:
+                    ready.append(child)
+    return max(depth.values(), default=0)

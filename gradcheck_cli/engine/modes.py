@@ -1,0 +1,48 @@
+"""Gradient modes: whether operations on tensors build the graph. One switch per thread, as in PyTorch."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ContextDecorator
+from typing import Any
+
+
+class _Mode(threading.local):
+    enabled = True
+
+
+MODE = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on tensors that require grad are recorded now, in this thread."""
+    return MODE.enabled
+
+
+class set_grad_enabled(ContextDecorator):  # noqa: N801 (PyTorch's name)
+    """Context manager and decorator that switches recording on or off, and back at the end."""
+
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(MODE.enabled)
+        MODE.enabled = self._enabled
+
+    def __exit__(self, *_: Any) -> None:
+        MODE.enabled = self._before.pop()
+
+
+class no_grad(set_grad_enabled):  # noqa: N801 (PyTorch's name)
+    """Inside, no graph is built: results do not require grad."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class enable_grad(set_grad_enabled):  # noqa: N801 (PyTorch's name)
+    """Inside, the graph is built again, also within `no_grad`."""
+
+    def __init__(self) -> None:
+        super().__init__(True)

@@ -1,0 +1,320 @@
+"""`Op`: one row of the op table, and the node that an op leaves in the graph.
+
+An op is defined by one statement::
+
+    tanh = elementwise("tanh(x)", x=lambda g, x: g / square(cosh(x)))
+
+The text is the op's signature, in NumPy's names. Each keyword is a tensor input and its rule: the pullback of the
+cotangent `g` to that input, written with ops, so that it can itself be differentiated (`None`: there is none). A rule names
+what it needs, and only that is saved for backward: `g`, `y` (the output), any input, `<input>_shape` (its shape alone), and
+any of the op's other parameters (`params`: all of them; `in_shape`: the shape of the input whose rule it is). A list of inputs is written `[*xs]` or `*xs` in the signature; its rule also gets `i`, which
+one of them is wanted, and `xs_shapes`; a rule of several outputs gets a tuple `g` (None: zero) and `y_shapes`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gradcheck_cli.engine.modes import MODE
+from gradcheck_cli.engine.node import Node, edge_of, tensor_at
+from gradcheck_cli.engine.operators import TABLE
+from gradcheck_cli.engine.tensor import Tensor
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.families import Family
+
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
+Rule = Callable[..., Any]
+
+
+class Parameter(NamedTuple):
+    """One parameter of an op's signature."""
+
+    name: str
+    default: Any
+    """REQUIRED where the caller has to give it."""
+    kind: str
+    """`tensor`, `tensors` (a list of them, or all further positional arguments) or `static`."""
+
+
+class Op:
+    """A differentiable function of arrays. On arrays it is its NumPy forward; on tensors it also builds the graph."""
+
+    def __init__(
+        self,
+        text: str,
+        family: Family,
+        rules: dict[str, Rule | None],
+        *,
+        forward: str | Callable[..., Any] | None = None,
+        at: Any = None,
+        calls: Sequence[str] = (),
+        outputs: int = 1,
+        holomorphic: bool = True,
+        exact: str = "",
+    ) -> None:
+        self.name, _, self._parameters = text.partition("(")
+        self.text, self.family, self.rules = text, family, rules
+        self._forward = forward
+        self.at = at
+        """Where its test points lie: a domain, or one per tensor input."""
+        self.calls = calls or family.calls
+        """Arguments of example calls, as text; a tuple in a tensor's place is the shape of a drawn input."""
+        self.outputs = outputs
+        """Number of outputs; 0 where it depends on the arguments."""
+        self.holomorphic = holomorphic
+        """Whether, on complex input, the rules give the transposed complex-linear map (`OpNode.pull` conjugates)."""
+        self.exact = exact
+        """The same function in mpmath's terms, where there is a closed form (used by tests)."""
+        TABLE[self.name] = self
+
+    @cached_property
+    def forward(self) -> Callable[..., Any]:
+        """The plain NumPy function."""
+        if callable(self._forward):
+            return self._forward
+        name = self._forward or self.name
+        found: Callable[..., Any] = getattr(np, name, None) or getattr(np.linalg, name)
+        return found
+
+    @cached_property
+    def signature(self) -> tuple[Parameter, ...]:
+        """The parameters, in order."""
+        return tuple(_parse_parameters(self._parameters.rpartition(")")[0], set(self.rules)))
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the tensor inputs."""
+        return tuple(p.name for p in self.signature if p.kind != "static")
+
+    @cached_property
+    def variadic(self) -> str:
+        """`list` where the inputs come as a list, `star` where they are the further positional arguments, else ''."""
+        if "[*" in self._parameters:
+            return "list"
+        return "star" if "*" in self._parameters else ""
+
+    @cached_property
+    def rule_names(self) -> tuple[tuple[str, ...], ...]:
+        """For each input the argument names of its rule."""
+        return tuple(
+            () if rule is None else rule.__code__.co_varnames[: rule.__code__.co_argcount] for rule in self.rules.values()
+        )
+
+    @cached_property
+    def _simple(self) -> int:
+        """The number of arguments of a call that needs no binding; -1 where every call needs it."""
+        return len(self.inputs) if all(p.kind == "tensor" for p in self.signature) else -1
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != self._simple:
+            inputs, params = self.bind(args, kwargs)
+        else:
+            inputs, params = args, {}
+        for x in inputs:
+            kind = type(x)
+            if kind is Tensor:
+                return self._record(inputs, params)
+            if kind.__name__ == "Batched":
+                return x.apply(self, inputs, params)
+        return self.forward(*inputs, **params)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Sort a call's arguments into tensor inputs and static parameters. Raises TypeError, as Python would."""
+        signature = self.signature
+        if self.variadic == "star":
+            fixed = sum(p.kind == "static" and p.default is REQUIRED for p in signature)
+            args = (*args[:fixed], args[fixed:])
+        if len(args) > len(signature):
+            raise TypeError(f"{self.name}() takes at most {len(signature)} arguments, {len(args)} were given")
+        given = {p.name: value for p, value in zip(signature, args, strict=False)}
+        for name, value in kwargs.items():
+            if name in given:
+                raise TypeError(f"{self.name}() got {name!r} twice")
+            given[name] = value
+        inputs: list[Any] = []
+        params: dict[str, Any] = {}
+        for p in signature:
+            value = given.pop(p.name, p.default)
+            if value is REQUIRED:
+                raise TypeError(f"{self.name}() needs {p.name!r}: {self.text}")
+            if p.kind == "tensor":
+                inputs.append(value)
+            elif p.kind == "tensors":
+                inputs.extend(value)
+            else:
+                params[p.name] = _static(value)
+        if given:
+            raise TypeError(f"{self.name}() has no parameter {next(iter(given))!r}: {self.text}")
+        return tuple(inputs), params
+
+    def _record(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Run on tensors, and leave a node where something requires grad."""
+        arrays = tuple(x.data if type(x) is Tensor else x for x in inputs)
+        y = self.forward(*arrays, **params)
+        wanted = ()
+        if MODE.enabled:
+            wanted = tuple(
+                i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.rule(i) is not None
+            )
+        many = isinstance(y, tuple | list)
+        if not wanted or (not many and np.asarray(y).dtype.kind not in "fc"):
+            return tuple(map(Tensor._wrap, y)) if many else Tensor._wrap(y)
+        node = OpNode(self, inputs, arrays, params, y, wanted)
+        return tuple(Tensor._wrap(part, node, i) for i, part in enumerate(y)) if many else Tensor._wrap(y, node)
+
+    def rule(self, i: int) -> Rule | None:
+        """The rule of input `i`."""
+        rules = tuple(self.rules.values())
+        return rules[0 if self.variadic else i]
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether any input has a rule."""
+        return any(rule is not None for rule in self.rules.values())
+
+    def __repr__(self) -> str:
+        return f"<op {self.text}>"
+
+
+class OpNode(Node):
+    """What a recorded op leaves in the graph: its edges, and the values its rules named."""
+
+    __slots__ = ("conjugate", "op", "params", "positions", "saved", "wanted")
+
+    def __init__(
+        self,
+        op: Op,
+        inputs: tuple[Any, ...],
+        arrays: tuple[Any, ...],
+        params: dict[str, Any],
+        y: Any,
+        wanted: tuple[int, ...],
+    ) -> None:
+        self.op, self.params, self.wanted = op, params, wanted
+        self.name = op.name.title().replace("_", "") + "Backward"
+        self.freed = False
+        self.positions = tuple(i for i, x in enumerate(inputs) if type(x) is Tensor)
+        self.next_functions = tuple(edge_of(inputs[i]) for i in self.positions)
+        self.input_meta = tuple(_meta(a) for a in arrays)
+        self.output_meta = tuple(map(_meta, y)) if isinstance(y, tuple | list) else (_meta(y),)
+        self.conjugate = op.holomorphic and any(np.dtype(dtype).kind == "c" for _, dtype in self.output_meta)
+        self.saved: dict[str, Any] | None = self._select(arrays, y)
+
+    def _select(self, arrays: tuple[Any, ...], y: Any) -> dict[str, Any]:
+        """Of the inputs and the output, those that the rules of the wanted inputs name."""
+        op = self.op
+        if op.variadic:
+            return {n: arrays if n == op.inputs[0] else y for n in op.rule_names[0] if n in ("y", op.inputs[0])}
+        named = {n for i in self.wanted for n in op.rule_names[i]}
+        saved = {n: a for n, a in zip(op.inputs, arrays, strict=True) if n in named}
+        if "y" in named:
+            saved["y"] = y
+        return saved
+
+    def pull(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
+        """Each wanted input's rule, its result fitted to that input by the family."""
+        self.check_alive()
+        g: Any = grads[0] if self.op.outputs == 1 else tuple(grads)
+        if self.conjugate:
+            g = _conjugate(g)
+        scope = self._scope(g, create_graph)
+        return [self._gradient(i, scope) if i in self.wanted else None for i in self.positions]
+
+    def _gradient(self, i: int, scope: dict[str, Any]) -> Any:
+        op = self.op
+        rule = op.rule(i)
+        assert rule is not None
+        shape, dtype = self.input_meta[i]
+        scope.update(i=i, in_shape=shape, params=self.params)
+        gx = rule(*[scope[n] for n in op.rule_names[0 if op.variadic else i]])
+        if self.conjugate:
+            gx = _conjugate(gx)
+        gx = op.family.fit(gx, shape)
+        return _cast(gx, dtype)
+
+    def _scope(self, g: Any, create_graph: bool) -> dict[str, Any]:
+        """All that a rule may name. With `create_graph` saved values are tensors at their place in the graph."""
+        op = self.op
+        saved = dict(self.saved or {})
+        shapes = [shape for shape, _ in self.input_meta]
+        if create_graph and saved:
+            edges = dict(zip(self.positions, self.next_functions, strict=True))
+            names = op.inputs if not op.variadic else ()
+            saved.update({n: tensor_at(edges.get(i, (None, 0)), saved[n]) for i, n in enumerate(names) if n in saved})
+            if op.variadic and op.inputs[0] in saved:
+                arrays = saved[op.inputs[0]]
+                saved[op.inputs[0]] = [tensor_at(edges.get(i, (None, 0)), a) for i, a in enumerate(arrays)]
+            if "y" in saved:
+                y = saved["y"]
+                many = isinstance(y, tuple | list)
+                saved["y"] = (
+                    tuple(Tensor._wrap(a, self, k) for k, a in enumerate(y)) if many else Tensor._wrap(y, self)
+                )
+        scope = {"g": g, "y_shapes": [shape for shape, _ in self.output_meta], **self.params, **saved}
+        if op.variadic:
+            scope[op.inputs[0] + "_shapes"] = shapes
+        else:
+            scope.update({n + "_shape": shape for n, shape in zip(op.inputs, shapes, strict=True)})
+        return scope
+
+    def release(self) -> None:
+        """Let go of the saved values."""
+        self.freed, self.saved = True, None
+
+    def saved_values(self) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
+        """Name and array of each value kept for backward."""
+        for name, value in (self.saved or {}).items():
+            for part in value if isinstance(value, tuple | list) else (value,):
+                if isinstance(part, np.ndarray):
+                    yield name, part
+
+
+def _meta(array: Any) -> tuple[tuple[int, ...], Any]:
+    return (array.shape, array.dtype) if hasattr(array, "dtype") else (np.shape(array), np.dtype(type(array or 0.0)))
+
+
+def _conjugate(g: Any) -> Any:
+    if isinstance(g, tuple):
+        return tuple(None if part is None else _conjugate(part) for part in g)
+    return TABLE["conj"](g)
+
+
+def _cast(gx: Any, dtype: Any) -> Any:
+    """A gradient in its input's dtype; of a complex one for a real input the real part, as in PyTorch."""
+    if not hasattr(gx, "dtype"):
+        gx = np.asarray(gx)
+    if gx.dtype == dtype:
+        return gx
+    if gx.dtype.kind == "c" and dtype.kind != "c":
+        gx = TABLE["real"](gx)
+    return TABLE["astype"](gx, str(dtype))
+
+
+def _static(value: Any) -> Any:
+    """A static parameter; a tensor of integers or booleans (an index, say) stands for its array."""
+    if type(value) is Tensor:
+        return value.data
+    if isinstance(value, tuple):
+        return tuple(_static(v) for v in value)
+    return value
+
+
+def _parse_parameters(text: str, tensors: set[str]) -> Iterable[Parameter]:
+    depth, start, parts = 0, 0, []
+    for k, char in enumerate(text):
+        depth += (char in "([") - (char in ")]")
+        if char == "," and not depth:
+            parts.append(text[start:k])
+            start = k + 1
+    for part in [*parts, text[start:]]:
+        name, equals, default = (piece.strip() for piece in part.partition("="))
+        bare = name.strip("[]*")
+        kind = "static" if bare not in tensors else "tensor" if bare == name else "tensors"
+        if bare:
+            yield Parameter(bare, ast.literal_eval(default) if equals else REQUIRED, kind)

@@ -1,0 +1,82 @@
+"""Special functions. SciPy computes them where it is installed; `erf`, `erfc` and `gammaln` do without it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from math import pi, sqrt
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.engine.domains import away_from, between, positive, unit
+from gradcheck_cli.engine.ops.define import elementwise
+from gradcheck_cli.engine.ops.elementwise import exp, sign, where
+from gradcheck_cli.errors import MissingExtraError
+
+
+def _special(name: str, without: Callable[[float], float] | None = None) -> Callable[..., Any]:
+    """SciPy's function of this name, imported when first called; `without` SciPy the scalar function, entry by entry."""
+
+    def forward(x: Any, **first: int) -> Any:
+        try:
+            import scipy.special
+        except ImportError:
+            if without is None:
+                raise MissingExtraError(
+                    f"{name}() needs SciPy: pip install 'gradcheck-cli[special]'"
+                ) from None
+            x = np.asarray(x)
+            return np.frompyfunc(without, 1, 1)(x).astype(x.dtype if x.dtype.kind == "f" else np.float64)
+        return getattr(scipy.special, name)(*first.values(), x)
+
+    return forward
+
+
+def _lgamma(x: float) -> float:
+    """math.lgamma, with SciPy's values at the poles and infinities."""
+    return math.inf if x in (math.inf, -math.inf) or (x <= 0 and x == math.floor(x)) else math.lgamma(x)
+
+
+erf = elementwise(
+    "erf(x)", x=lambda g, x: g * (2.0 / sqrt(pi) * exp(-x * x)), forward=_special("erf", math.erf), exact="erf(x)"
+)
+erfc = elementwise(
+    "erfc(x)", x=lambda g, x: -g * (2.0 / sqrt(pi) * exp(-x * x)), forward=_special("erfc", math.erfc), exact="erfc(x)"
+)
+erfinv = elementwise(
+    "erfinv(x)", x=lambda g, y: g * (0.5 * sqrt(pi) * exp(y * y)), forward=_special("erfinv"), at=unit, exact="erfinv(x)"
+)
+gammaln = elementwise(
+    "gammaln(x)", x=lambda g, x: g * digamma(x), forward=_special("gammaln", _lgamma), at=positive, exact="loggamma(x)"
+)
+digamma = elementwise(
+    "digamma(x)", x=lambda g, x: g * polygamma(1, x), forward=_special("digamma"), at=positive, exact="digamma(x)"
+)
+polygamma = elementwise(
+    "polygamma(n, x)",
+    x=lambda g, n, x: g * polygamma(n + 1, x),
+    forward=_special("polygamma"),
+    at=positive,
+    calls=("1, (3,)", "2, (2, 2)", "0, ()"),
+    exact="polygamma(n, x)",
+)
+log_ndtr = elementwise(
+    "log_ndtr(x)",
+    x=lambda g, x, y: g * exp(-0.5 * x * x - y - 0.5 * math.log(2.0 * pi)),
+    forward=_special("log_ndtr"),
+    at=between(-3.0, 3.0),
+    exact="log(ncdf(x))",
+)
+i0e = elementwise(
+    "i0e(x)", x=lambda g, x, y: g * (i1e(x) - sign(x) * y), forward=_special("i0e"), at=away_from(0),
+    exact="besseli(0, x) * exp(-fabs(x))",
+)
+# At 0 the quotient i1e(x)/x is 1/2.
+i1e = elementwise(
+    "i1e(x)",
+    x=lambda g, x, y: g * (i0e(x) - sign(x) * y - where(x == 0, 0.5, y / where(x == 0, 1.0, x))),
+    forward=_special("i1e"),
+    at=away_from(0),
+    exact="besseli(1, x) * exp(-fabs(x))",
+)
