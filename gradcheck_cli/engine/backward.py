@@ -59,8 +59,8 @@ def _pull_back(
     seeds = [(_root(y), _seed(y, g, create_graph)) for y, g in zip(outputs, gradients, strict=True)]
     users = _count_users([node for (node, _), _ in seeds])
     buffers: dict[Node, list[Any]] = {}
-    for edge, g in seeds:
-        _add(buffers, edge, g)
+    for root, g in seeds:
+        _add(buffers, root, g)
     # A root may also be the input of another root: it starts when its users are done, like any node.
     ready = [node for node in buffers if users[node] == 0]
     found: dict[Edge, Any] = {}

@@ -17,6 +17,7 @@ class Batched(Operand):
     """An array whose leading axis counts copies; `shape` is that of one copy."""
 
     __slots__ = ("data",)
+    data: np.ndarray[Any, Any]
 
     def __init__(self, data: np.ndarray[Any, Any]) -> None:
         self.data = data
@@ -24,10 +25,11 @@ class Batched(Operand):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one copy."""
-        return self.data.shape[1:]
+        shape: tuple[int, ...] = self.data.shape[1:]
+        return shape
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> Any:
         """The array's dtype."""
         return self.data.dtype
 

@@ -43,7 +43,9 @@ class Family:
             return tuple(np.stack(parts) for parts in zip(*results, strict=True))
         return np.stack(results)
 
-    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+    def dependence(
+        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
+    ) -> list[Pairs]:
         """For each input the aligned axes of the first output (of the others too, unless a family says otherwise)."""
         return [()] * len(shapes)
 
@@ -66,12 +68,12 @@ class Elementwise(Family):
             **params,
         )
 
-    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+    def dependence(
+        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
+    ) -> list[Pairs]:
         """Trailing axes are aligned, but where an axis of length 1 is repeated."""
         n = len(outputs[0])
-        return [
-            tuple((n - len(s) + i, i) for i in range(len(s)) if s[i] == outputs[0][n - len(s) + i]) for s in shapes
-        ]
+        return [tuple((n - len(s) + i, i) for i in range(len(s)) if s[i] == outputs[0][n - len(s) + i]) for s in shapes]
 
 
 class Reduction(Family):
@@ -88,7 +90,9 @@ class Reduction(Family):
             return op.forward(x.reshape(len(x), -1), **{**params, "axis": 1})
         return op.forward(x, **{**params, "axis": axes[0] + 1 if len(axes) == 1 else tuple(a + 1 for a in axes)})
 
-    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+    def dependence(
+        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
+    ) -> list[Pairs]:
         """The axes that are left are aligned."""
         n = len(shapes[0])
         gone = _axes(params.get("axis"), n)
@@ -110,7 +114,9 @@ class Along(Family):
         axes = _axes(params["axis"], x.ndim - 1)
         return op.forward(x, **{**params, "axis": axes[0] + 1})
 
-    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+    def dependence(
+        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
+    ) -> list[Pairs]:
         """All axes but one are aligned."""
         gone = _axes(params["axis"], len(shapes[0]))
         return [tuple((a, a) for a in range(len(shapes[0])) if a not in gone)]
@@ -135,7 +141,9 @@ class Movement(Family):
             return tuple(flat[:, part] for part in table)
         return flat[:, table]
 
-    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+    def dependence(
+        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
+    ) -> list[Pairs]:
         """Axes whose coordinates agree in every entry that is moved."""
         table = self.sources(op, shapes[0], params)
         if isinstance(table, tuple | list) or not np.size(table):
@@ -185,7 +193,9 @@ class Stacked(Family):
         y = y[..., 0] if b_vector else y
         return (y[..., 0] if b_vector else y[..., 0, :]) if a_vector else y
 
-    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+    def dependence(
+        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
+    ) -> list[Pairs]:
         """Leading axes are aligned, but where an axis of length 1 is repeated."""
         if any(len(s) < 2 for s in shapes):
             return [()] * len(shapes)
@@ -202,7 +212,9 @@ class MatrixProduct(Stacked):
 
     name = "matrix product"
 
-    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+    def dependence(
+        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
+    ) -> list[Pairs]:
         """As for stacked matrices, and the two outer axes."""
         pairs = super().dependence(op, shapes, params, outputs)
         if any(len(s) < 2 for s in shapes):
@@ -222,11 +234,15 @@ class Contraction(Family):
 
         shapes = [np.shape(x)[1:] if b else np.shape(x) for x, b in zip(inputs, batched, strict=True)]
         operands, out = explicit_subscripts(params["subscripts"], shapes)
-        free = next(c for c in "zyxwvutsrqponmlkjihgfedcbaZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in "".join(operands) + out)
+        free = next(
+            c for c in "zyxwvutsrqponmlkjihgfedcbaZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in "".join(operands) + out
+        )
         named = ",".join(free * b + letters for letters, b in zip(operands, batched, strict=True))
         return op.forward(*inputs, subscripts=f"{named}->{free}{out}")
 
-    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+    def dependence(
+        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
+    ) -> list[Pairs]:
         """Axes with the same letter, but where an axis of length 1 is repeated."""
         from gradcheck_cli.engine.ops.linear_algebra import explicit_subscripts
 

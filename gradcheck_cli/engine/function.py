@@ -116,7 +116,9 @@ class Context:
         """Keep inputs, outputs or intermediate tensors for backward."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
-                raise TypeError(f"save_for_backward keeps tensors, not {type(t).__name__}; set an attribute on ctx instead")
+                raise TypeError(
+                    f"save_for_backward keeps tensors, not {type(t).__name__}; set an attribute on ctx instead"
+                )
         self._to_save = tensors
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
@@ -177,7 +179,9 @@ class Function:
         outputs = result if isinstance(result, tuple) else (result,)
         for y in outputs:
             if not isinstance(y, Tensor):
-                raise RuleError("dtype", f"{cls.__name__}.forward must return tensors, not {type(y).__name__}", rule=cls.__name__)
+                raise RuleError(
+                    "dtype", f"{cls.__name__}.forward must return tensors, not {type(y).__name__}", rule=cls.__name__
+                )
         if not (MODE.enabled and any(needs)):
             return tuple(y.detach() for y in outputs) if isinstance(result, tuple) else result.detach()
         made = cls._record(ctx, args, outputs)
@@ -195,7 +199,9 @@ class Function:
         ctx._node = node
         node.keep = lambda: [(f"saved {k}", array) for k, (_, array) in enumerate(ctx._saved) if array is not None]
         return tuple(
-            y.detach() if id(y) in ctx._not_differentiable or y.dtype.kind not in "fc" else Tensor._wrap(y.data, node, k)
+            y.detach()
+            if id(y) in ctx._not_differentiable or y.dtype.kind not in "fc"
+            else Tensor._wrap(y.data, node, k)
             for k, y in enumerate(outputs)
         )
 

@@ -52,7 +52,7 @@ def _short_name(node: Node) -> str:
 
 def _depth(nodes: list[Node]) -> int:
     """Length of the longest chain, by repeatedly taking off the nodes that nothing uses any more."""
-    users = {n: 0 for n in nodes}
+    users = dict.fromkeys(nodes, 0)
     for n in nodes:
         for child, _ in n.next_functions:
             if child is not None:

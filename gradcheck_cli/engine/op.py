@@ -103,7 +103,8 @@ class Op:
     def rule_names(self) -> tuple[tuple[str, ...], ...]:
         """For each input the argument names of its rule."""
         return tuple(
-            () if rule is None else rule.__code__.co_varnames[: rule.__code__.co_argcount] for rule in self.rules.values()
+            () if rule is None else rule.__code__.co_varnames[: rule.__code__.co_argcount]
+            for rule in self.rules.values()
         )
 
     @cached_property
@@ -157,7 +158,7 @@ class Op:
         """Run on tensors, and leave a node where something requires grad."""
         arrays = tuple(x.data if type(x) is Tensor else x for x in inputs)
         y = self.forward(*arrays, **params)
-        wanted = ()
+        wanted: tuple[int, ...] = ()
         if MODE.enabled:
             wanted = tuple(
                 i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.rule(i) is not None
@@ -253,9 +254,7 @@ class OpNode(Node):
             if "y" in saved:
                 y = saved["y"]
                 many = isinstance(y, tuple | list)
-                saved["y"] = (
-                    tuple(Tensor._wrap(a, self, k) for k, a in enumerate(y)) if many else Tensor._wrap(y, self)
-                )
+                saved["y"] = tuple(Tensor._wrap(a, self, k) for k, a in enumerate(y)) if many else Tensor._wrap(y, self)
         scope = {"g": g, "y_shapes": [shape for shape, _ in self.output_meta], **self.params, **saved}
         if op.variadic:
             scope[op.inputs[0] + "_shapes"] = shapes

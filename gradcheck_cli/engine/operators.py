@@ -95,6 +95,6 @@ class Operand:
     __matmul__, __rmatmul__ = _operator("matmul"), _reflected("matmul")
     __and__, __rand__ = _operator("bit_and"), _reflected("bit_and")
     __or__, __ror__ = _operator("bit_or"), _reflected("bit_or")
-    __eq__ = _operator("eq")  # type: ignore[assignment]  # elementwise, as in NumPy
-    __ne__ = _operator("ne")  # type: ignore[assignment]
+    __eq__ = _operator("eq")  # elementwise, as in NumPy
+    __ne__ = _operator("ne")
     __lt__, __le__, __gt__, __ge__ = _operator("lt"), _operator("le"), _operator("gt"), _operator("ge")

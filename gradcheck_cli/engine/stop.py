@@ -10,7 +10,7 @@ import numpy as np
 
 
 class _Frozen(threading.local):
-    """Off, `stop_gradient` is the identity. Recording, its values are kept; replaying, they are handed out again in order."""
+    """Off, `stop_gradient` is the identity; recording, it keeps its values; replaying, it hands them out in order."""
 
     def __init__(self) -> None:
         self.recorded: list[Any] | None = None
@@ -33,8 +33,8 @@ FROZEN = _Frozen()
 def freeze(function: Callable[..., Any], *base: Any) -> Callable[..., Any]:
     """`function` with every `stop_gradient` inside it held at the value it has at `base`.
 
-    The function has to reach its `stop_gradient` calls in the same order at every point. Returns `function` itself when it
-    has none, so that nothing is paid for it.
+    The function has to reach its `stop_gradient` calls in the same order at every point. Returns `function`
+    itself when it has none, so that nothing is paid for it.
     """
     recorded = _run(function, base, [], -1)[1]
     if not recorded:

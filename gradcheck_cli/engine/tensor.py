@@ -22,7 +22,17 @@ class Tensor(Operand):
     floating and complex tensors can require grad. Python numbers and lists become float64 where they hold floats.
     """
 
-    __slots__ = ("__weakref__", "_accumulator", "_version", "data", "grad", "grad_fn", "name", "output_nr", "requires_grad")
+    __slots__ = (
+        "__weakref__",
+        "_accumulator",
+        "_version",
+        "data",
+        "grad",
+        "grad_fn",
+        "name",
+        "output_nr",
+        "requires_grad",
+    )
 
     def __init__(
         self, data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None, name: str = ""
@@ -55,7 +65,8 @@ class Tensor(Operand):
     @property
     def shape(self) -> tuple[int, ...]:
         """The array's shape."""
-        return self.data.shape
+        shape: tuple[int, ...] = self.data.shape
+        return shape
 
     @property
     def ndim(self) -> int:
@@ -68,7 +79,7 @@ class Tensor(Operand):
         return self.data.size
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> Any:
         """The array's dtype."""
         return self.data.dtype
 
@@ -77,12 +88,10 @@ class Tensor(Operand):
         """Whether no recorded operation made it."""
         return self.grad_fn is None
 
-    def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
-    ) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf), pulled back from `gradient`, to every leaf's `grad`.
 
-        `gradient` has this tensor's shape and may be left out for a single entry (it is 1 then). The graph's saved values
+        `gradient` has this tensor's shape and may be left out for a single entry (it is 1 then). The saved values
         are freed unless `retain_graph` (default: `create_graph`). Raises GraphError.
         """
         from gradcheck_cli.engine.backward import backward

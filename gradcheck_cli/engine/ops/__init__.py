@@ -20,6 +20,8 @@ from gradcheck_cli.engine.ops import (  # noqa: F401 (each fills the table)
     special,
 )
 
+__all__ = ["ALIASES", "TABLE", "Op", "public_ops"]
+
 ALIASES = {
     "multiply": "mul",
     "subtract": "sub",

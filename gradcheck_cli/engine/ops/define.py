@@ -74,6 +74,8 @@ class CompositeOp(Op):
         return bool(self.rules)
 
 
-def composite(text: str, tensors: str, definition: Callable[..., Any], at: Any = None, calls: tuple[str, ...] = ()) -> Op:
+def composite(
+    text: str, tensors: str, definition: Callable[..., Any], at: Any = None, calls: tuple[str, ...] = ()
+) -> Op:
     """Define an op by other ops; `tensors` names its tensor inputs."""
     return CompositeOp(text, COMPOSITE, dict.fromkeys(tensors.split()), forward=definition, at=at, calls=calls)

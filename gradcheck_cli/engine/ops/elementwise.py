@@ -140,7 +140,7 @@ log1p = elementwise("log1p(x)", x=lambda g, x: g / (1.0 + x), at=between(-0.5, 2
 
 
 def _power_base(g: Any, x1: Any, x2: Any) -> Any:
-    """g x2 x1^(x2-1); zero where the exponent is, also at x1 = 0."""
+    """G x2 x1^(x2-1); zero where the exponent is, also at x1 = 0."""
     if isinstance(x2, int | float):
         return g * 0.0 if x2 == 0 else g * (x2 * x1 ** (x2 - 1))
     return where(x2 == 0, 0.0, g * (x2 * x1 ** where(x2 == 0, 1.0, x2 - 1.0)))

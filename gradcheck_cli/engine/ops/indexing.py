@@ -19,13 +19,13 @@ index_get = movement(
 )
 
 
-def _index_set(x: Any, index: Any, v: Any) -> Any:
+def _index_set(x: Any, v: Any, index: Any) -> Any:
     y = np.array(x, dtype=np.result_type(x, v) if hasattr(v, "dtype") else None)
     y[index] = v
     return y
 
 
-def _add_at(x: Any, index: Any, v: Any) -> Any:
+def _add_at(x: Any, v: Any, index: Any) -> Any:
     y = np.array(x, dtype=np.result_type(x, v) if hasattr(v, "dtype") else None)
     np.add.at(y, index, v)
     return y
@@ -58,7 +58,9 @@ add_at = general(
     calls=SETTING,
 )
 take = movement(
-    "take(a, indices, axis=None)", "a", calls=("(4,), [0, 2, 2]", "(2, 3), 1, axis=1", "(2, 3), [[0, 1], [1, 1]], axis=0", "(2, 3), 4")
+    "take(a, indices, axis=None)",
+    "a",
+    calls=("(4,), [0, 2, 2]", "(2, 3), 1, axis=1", "(2, 3), [[0, 1], [1, 1]], axis=0", "(2, 3), 4"),
 )
 take_along_axis = movement(
     "take_along_axis(arr, indices, axis=-1)",

@@ -11,13 +11,12 @@ import numpy as np
 
 from gradcheck_cli.engine.domains import invertible, positive_definite, real
 from gradcheck_cli.engine.ops.define import composite, contraction, matrix_product, stacked
-from gradcheck_cli.engine.ops.elementwise import abs, conj, log, reciprocal, sign, where
+from gradcheck_cli.engine.ops.elementwise import conj, reciprocal, where
 from gradcheck_cli.engine.ops.reductions import _others_product, sum
 from gradcheck_cli.engine.ops.shape import (
     broadcast_to,
     concatenate,
     expand_dims,
-    moveaxis,
     ravel,
     reshape,
     roll,
@@ -28,7 +27,14 @@ from gradcheck_cli.engine.ops.shape import (
 )
 from gradcheck_cli.errors import GraphError
 
-PRODUCTS = ("(2, 3), (3, 4)", "(3,), (3,)", "(2, 3), (3,)", "(3,), (3, 2)", "(2, 2, 3), (3, 2)", "(2, 1, 2, 3), (3, 3, 2)")
+PRODUCTS = (
+    "(2, 3), (3, 4)",
+    "(3,), (3,)",
+    "(2, 3), (3,)",
+    "(3,), (3, 2)",
+    "(2, 2, 3), (3, 2)",
+    "(2, 1, 2, 3), (3, 3, 2)",
+)
 SQUARE = ("(3, 3)", "(2, 3, 3)", "(1, 1)", "(0, 0)")
 
 
@@ -89,7 +95,8 @@ def explicit_subscripts(subscripts: str, shapes: Any) -> tuple[list[str], str]:
 
 def _einsum_rule(g: Any, i: int, operands: Any, operands_shapes: Any, subscripts: str) -> Any:
     """The cotangent contracted with all other operands; axes that only this operand has are repeated, and a letter that it
-    has twice is spread over the diagonal."""
+    has twice is spread over the diagonal.
+    """
     letters, out = explicit_subscripts(subscripts, operands_shapes)
     shape, mine = operands_shapes[i], letters[i]
     once = "".join(dict.fromkeys(mine))
@@ -100,7 +107,10 @@ def _einsum_rule(g: Any, i: int, operands: Any, operands_shapes: Any, subscripts
     gx = einsum(f"{sources}->{reached}", g, *(operands[k] for k in others))
     size = dict(zip(mine, shape, strict=True))
     gx = reshape(gx, tuple(np.shape(gx)[reached.index(c)] if c in reached else 1 for c in once))
-    gx = broadcast_to(sum_to(gx, tuple(1 if size[c] == 1 else n for c, n in zip(once, np.shape(gx), strict=True))), tuple(size[c] for c in once))
+    gx = broadcast_to(
+        sum_to(gx, tuple(1 if size[c] == 1 else n for c, n in zip(once, np.shape(gx), strict=True))),
+        tuple(size[c] for c in once),
+    )
     while len(once) < len(mine):
         k = next(k for k, c in enumerate(mine) if c in mine[:k])
         fresh = next(c for c in "zyxwvutsrqponmlkjihgfedcbaZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in mine + once)
@@ -137,7 +147,9 @@ def _tensordot(a: Any, b: Any, axes: Any) -> Any:
     of_a, of_b = (tuple(x) if isinstance(x, tuple | list) else (x,) for x in axes)
     of_a, of_b = tuple(k % ndim_a for k in of_a), tuple(k % ndim_b for k in of_b)
     if [np.shape(a)[k] for k in of_a] != [np.shape(b)[k] for k in of_b]:
-        raise ValueError(f"tensordot(): axes {of_a} of {np.shape(a)} and {of_b} of {np.shape(b)} have different lengths")
+        raise ValueError(
+            f"tensordot(): axes {of_a} of {np.shape(a)} and {of_b} of {np.shape(b)} have different lengths"
+        )
     free_a = [k for k in range(ndim_a) if k not in of_a]
     free_b = [k for k in range(ndim_b) if k not in of_b]
     n = int(np.prod([np.shape(a)[k] for k in of_a]))
@@ -161,7 +173,9 @@ def _dot(a: Any, b: Any) -> Any:
     return a @ b if np.ndim(b) <= 2 else tensordot(a, b, ((-1,), (-2,)))
 
 
-dot = composite("dot(a, b)", "a b", _dot, calls=("(3,), (3,)", "(2, 3), (3, 2)", "(), (3,)", "(2, 3), (3,)", "(2, 3), (2, 3, 2)"))
+dot = composite(
+    "dot(a, b)", "a b", _dot, calls=("(3,), (3,)", "(2, 3), (3, 2)", "(), (3,)", "(2, 3), (3,)", "(2, 3), (2, 3, 2)")
+)
 vdot = composite(
     "vdot(a, b)", "a b", lambda a, b: sum(conj(ravel(a)) * ravel(b)), calls=("(3,), (3,)", "(2, 3), (2, 3)")
 )
@@ -174,7 +188,7 @@ inner = composite(
 
 
 def _cross(a: Any, b: Any, axis: int) -> Any:
-    """a x b along an axis of length 3, by rolling."""
+    """A x b along an axis of length 3, by rolling."""
     if np.shape(a)[axis] != 3 or np.shape(b)[axis] != 3:
         raise ValueError(f"cross(): axis {axis} must have length 3, shapes are {np.shape(a)} and {np.shape(b)}")
     return roll(a, -1, axis) * roll(b, -2, axis) - roll(a, -2, axis) * roll(b, -1, axis)
@@ -194,7 +208,9 @@ def _pinv_rule(g: Any, y: Any, a: Any) -> Any:
     return -yh @ g @ yh + yh @ y @ gh @ right + left @ gh @ y @ yh
 
 
-pinv = stacked("pinv(a)", a=_pinv_rule, at=invertible, calls=("(3, 2)", "(2, 3)", "(3, 3)", "(2, 3, 2)"), holomorphic=False)
+pinv = stacked(
+    "pinv(a)", a=_pinv_rule, at=invertible, calls=("(3, 2)", "(2, 3)", "(3, 3)", "(2, 3, 2)"), holomorphic=False
+)
 
 
 def _solve(a: Any, b: Any) -> Any:
@@ -219,7 +235,7 @@ solve = stacked("solve(a, b)", a=_solve_matrix, b=_solve_right, forward=_solve, 
 
 
 def _det_rule(g: Any, y: Any, a: Any) -> Any:
-    """g det(a) a^-T; at a singular matrix the cofactors, from the singular values."""
+    """G det(a) a^-T; at a singular matrix the cofactors, from the singular values."""
     g = expand_dims(g, (-2, -1))
     if np.all(np.asarray(getattr(y, "data", y) if not isinstance(y, np.ndarray) else y) != 0):
         return g * expand_dims(y, (-2, -1)) * mT(inv(a))
@@ -271,7 +287,9 @@ def _cholesky_rule(g: Any, y: Any) -> Any:
     return _lower_once(solve(mH(y), mH(solve(mH(y), mH(phi)))))
 
 
-cholesky = stacked("cholesky(a)", a=_cholesky_rule, at=positive_definite, calls=("(3, 3)", "(2, 3, 3)", "(1, 1)"), holomorphic=False)
+cholesky = stacked(
+    "cholesky(a)", a=_cholesky_rule, at=positive_definite, calls=("(3, 3)", "(2, 3, 3)", "(1, 1)"), holomorphic=False
+)
 
 
 def _solve_triangular(a: Any, b: Any, trans: int, lower: bool, unit_diagonal: bool) -> Any:
@@ -289,7 +307,12 @@ solve_triangular = composite(
     "a b",
     _solve_triangular,
     at=(invertible, real),
-    calls=("(3, 3), (3, 2)", "(3, 3), (3,), lower=True", "(2, 3, 3), (3, 1), trans=1", "(3, 3), (3,), lower=True, unit_diagonal=True"),
+    calls=(
+        "(3, 3), (3, 2)",
+        "(3, 3), (3,), lower=True",
+        "(2, 3, 3), (3, 1), trans=1",
+        "(3, 3), (3,), lower=True, unit_diagonal=True",
+    ),
 )
 
 
@@ -330,7 +353,9 @@ def _economic(part: Any, k: int, axis: int, name: str) -> Any:
     index = (..., slice(k, None)) if axis == -1 else (..., slice(k, None), slice(None))
     rest = part[index]
     if np.any(getattr(rest, "data", rest) if not isinstance(rest, np.ndarray) else rest):
-        raise GraphError(f"svd(): the singular vectors beyond the smaller side ({name}) have no derivative; use full_matrices=False")
+        raise GraphError(
+            f"svd(): the singular vectors beyond the smaller side ({name}) have no derivative; use full_matrices=False"
+        )
     return part[(..., slice(None, k))] if axis == -1 else part[(..., slice(None, k), slice(None))]
 
 

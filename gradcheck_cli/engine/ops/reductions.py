@@ -45,7 +45,7 @@ def _others_product(x: Any) -> Any:
 
 
 def _prod_rule(g: Any, y: Any, a: Any, a_shape: Any, axis: Any) -> Any:
-    """g y/a; where an entry is zero (or the product underflows), g times the product of the others."""
+    """G y/a; where an entry is zero (or the product underflows), g times the product of the others."""
     g, y = kept(g, a_shape, axis), kept(y, a_shape, axis)
     if np.all(_data(y) != 0):
         return g * (y / a)
@@ -85,7 +85,7 @@ var = reduction(
 
 
 def _std_rule(g: Any, y: Any, a: Any, a_shape: Any, axis: Any, ddof: Any) -> Any:
-    """g (a - mean) / ((n - ddof) y); zero where the deviation is, as in PyTorch."""
+    """G (a - mean) / ((n - ddof) y); zero where the deviation is, as in PyTorch."""
     y = kept(y, a_shape, axis)
     slope = (a - mean(a, axis, True)) / ((_count(a_shape, axis) - ddof) * where(y == 0, 1.0, y))
     return kept(g, a_shape, axis) * slope
@@ -100,7 +100,7 @@ std = reduction(
 
 
 def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """log sum exp(a), the largest entry taken out first; of nothing, or of -inf alone, -inf."""
+    """Log sum exp(a), the largest entry taken out first; of nothing, or of -inf alone, -inf."""
     if np.size(a) == 0:
         with np.errstate(divide="ignore"):
             return np.log(np.sum(np.exp(a), axis=axis, keepdims=keepdims))
@@ -131,7 +131,8 @@ argmin = reduction("argmin(a, axis=None)", a=None, at=distinct, calls=("(4,)", "
 
 def _vector_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
     """(sum |x|^ord)^(1/ord) over any number of axes; the largest or smallest |x| for an infinite ord, the count of
-    nonzeros for ord 0. For ord 2 the entries are scaled by a power of two where squaring would leave the range."""
+    nonzeros for ord 0. For ord 2 the entries are scaled by a power of two where squaring would leave the range.
+    """
     size = np.abs(x)
     if np.isinf(ord):
         return (np.max if ord > 0 else np.min)(size, axis=axis, keepdims=keepdims)
@@ -145,7 +146,7 @@ def _vector_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = Fals
 
 
 def _norm_rule(g: Any, y: Any, x: Any, x_shape: Any, ord: float, axis: Any) -> Any:
-    """g sign(x) (|x|/y)^(ord-1); zero where the norm is."""
+    """G sign(x) (|x|/y)^(ord-1); zero where the norm is."""
     g, y = kept(g, x_shape, axis), kept(y, x_shape, axis)
     if np.isinf(ord):
         hit = (abs(x) == y) * 1.0
@@ -169,7 +170,7 @@ vector_norm = reduction(
 def _norm(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
     """numpy.linalg.norm: a vector norm over one axis (or everything), a matrix norm over two."""
     ndim = len(np.shape(x))
-    matrix = isinstance(axis, tuple) and len(axis) == 2 or (axis is None and ndim == 2 and ord is not None)
+    matrix = (isinstance(axis, tuple) and len(axis) == 2) or (axis is None and ndim == 2 and ord is not None)
     if ord in (None, "fro") and (matrix or ord is None):
         return vector_norm(x, 2, axis, keepdims)
     if not matrix:
@@ -203,7 +204,17 @@ norm = composite(
     "x",
     _norm,
     at=distinct,
-    calls=("(4,)", "(2, 3)", "(2, 3), 'fro'", "(2, 3), 1", "(2, 3), 2", "(2, 3), 'nuc'", "(4,), 3", "(2, 3), axis=1", "(2, 3), 1, axis=0, keepdims=True"),
+    calls=(
+        "(4,)",
+        "(2, 3)",
+        "(2, 3), 'fro'",
+        "(2, 3), 1",
+        "(2, 3), 2",
+        "(2, 3), 'nuc'",
+        "(4,), 3",
+        "(2, 3), axis=1",
+        "(2, 3), 1, axis=0, keepdims=True",
+    ),
 )
 
 # Slice to slice.
@@ -269,14 +280,22 @@ def _cummax(a: Any, axis: Any = None) -> Any:
 def _cummax_rule(g: Any, y: Any, a: Any, a_shape: Any, axis: Any) -> Any:
     """Each cotangent goes to the entry that was the largest so far; of equal ones to the first."""
     x, axis = (_data(a), axis % len(a_shape)) if axis is not None else (np.ravel(_data(a)), 0)
-    before = np.concatenate([np.full_like(np.take(x, [0], axis), -np.inf), np.take(_data(y), range(x.shape[axis] - 1), axis)], axis)
+    before = np.concatenate(
+        [np.full_like(np.take(x, [0], axis), -np.inf), np.take(_data(y), range(x.shape[axis] - 1), axis)], axis
+    )
     place = np.arange(x.shape[axis]).reshape([-1 if k == axis else 1 for k in range(x.ndim)])
     winner = np.maximum.accumulate(np.where(x > before, place, 0), axis=axis)
     table = np.take_along_axis(np.arange(1, 1 + x.size).reshape(x.shape), winner, axis)
     return scatter(g, table, a_shape)
 
 
-cummax = along("cummax(a, axis=None)", a=_cummax_rule, forward=_cummax, at=distinct, calls=("(5,)", "(2, 3), axis=1", "(3, 2), axis=0", "(2, 2)"))
+cummax = along(
+    "cummax(a, axis=None)",
+    a=_cummax_rule,
+    forward=_cummax,
+    at=distinct,
+    calls=("(5,)", "(2, 3), axis=1", "(3, 2), axis=0", "(2, 2)"),
+)
 
 
 def _sort_rule(g: Any, a: Any, a_shape: Any, axis: Any) -> Any:
@@ -294,8 +313,12 @@ def _stable(function: Any) -> Any:
 
 
 ORDERING = ("(5,)", "(2, 3)", "(3, 2), axis=0", "(2, 2), axis=None")
-sort = along("sort(a, axis=-1)", a=_sort_rule, forward=_stable(lambda a, **k: np.sort(a, **k)), at=distinct, calls=ORDERING)
-argsort = along("argsort(a, axis=-1)", a=None, forward=_stable(lambda a, **k: np.argsort(a, **k)), at=distinct, calls=ORDERING)
+sort = along(
+    "sort(a, axis=-1)", a=_sort_rule, forward=_stable(lambda a, **k: np.sort(a, **k)), at=distinct, calls=ORDERING
+)
+argsort = along(
+    "argsort(a, axis=-1)", a=None, forward=_stable(lambda a, **k: np.argsort(a, **k)), at=distinct, calls=ORDERING
+)
 searchsorted = general(
     "searchsorted(a, v, side='left')",
     a=None,

@@ -15,10 +15,10 @@ def _gather(x: Any, table: Any) -> Any:
     return np.concatenate([np.zeros(1, x.dtype), np.ravel(x)])[table]
 
 
-def _scatter(g: Any, table: Any, shape: Any) -> Any:
-    """The transpose of `_gather`: each entry of `g` is added at the place it came from."""
-    flat = np.zeros(int(np.prod(shape)) + 1, np.asarray(g).dtype)
-    np.add.at(flat, table, g)
+def _scatter(values: Any, table: Any, shape: Any) -> Any:
+    """The transpose of `_gather`: each value is added at the place that `table` names."""
+    flat = np.zeros(int(np.prod(shape)) + 1, np.asarray(values).dtype)
+    np.add.at(flat, table, values)
     return flat[1:].reshape(shape)
 
 
@@ -29,8 +29,8 @@ gather = movement(
     calls=("(4,), [1, 0, 4, 4]",),
 )
 scatter = general(
-    "_scatter(g, table, shape)",
-    g=lambda g, table: gather(g, table),
+    "_scatter(values, table, shape)",
+    values=lambda g, table: gather(g, table),
     forward=_scatter,
     calls=("(4,), [1, 0, 3, 3], (2, 2)",),
 )
@@ -44,7 +44,9 @@ reshape = movement(
 ravel = movement("ravel(a)", a=lambda g, a_shape: reshape(g, a_shape), calls=("(2, 3)", "()"))
 transpose = movement(
     "transpose(a, axes=None)",
-    a=lambda g, axes: transpose(g, None if axes is None else tuple(int(k) for k in np.argsort(axes))),
+    a=lambda g, axes: transpose(
+        g, None if axes is None else tuple(int(k) for k in np.argsort(np.mod(axes, len(axes))))
+    ),
     calls=("(2, 3)", "(2, 3, 4), (2, 0, 1)", "(2, 3, 1), (-1, 0, 1)", "()"),
 )
 swapaxes = movement(
@@ -109,12 +111,12 @@ repeat = movement(
 )
 
 
-def _pad(array: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
+def _pad(array: Any, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> Any:
     if mode == "constant":
-        return np.pad(array, pad_width, mode, constant_values=constant_values)
+        return np.pad(array, pad_width, "constant", constant_values=constant_values)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise ValueError(f"pad(): mode must be constant, edge, reflect, symmetric or wrap, not {mode!r}")
-    return np.pad(array, pad_width, mode)  # type: ignore[call-overload]
+    return np.pad(array, pad_width, mode)
 
 
 _pad_zeros = movement(
@@ -128,13 +130,21 @@ pad = composite(
         if mode != "constant" or np.all(np.equal(constant_values, 0))
         else _pad_zeros(array, pad_width) + _pad(np.zeros(np.shape(array)), pad_width, mode, constant_values)
     ),
-    calls=("(3,), 1", "(2, 3), ((1, 0), (0, 2))", "(3,), 2, 'reflect'", "(3,), (1, 2), 'edge'", "(3,), 1, constant_values=2.0"),
+    calls=(
+        "(3,), 1",
+        "(2, 3), ((1, 0), (0, 2))",
+        "(3,), 2, 'reflect'",
+        "(3,), (1, 2), 'edge'",
+        "(3,), 1, constant_values=2.0",
+    ),
 )
 tril = movement("tril(m, k=0)", m=lambda g, k: tril(g, k), calls=("(3, 3)", "(2, 3), -1", "(2, 2, 3), 1"))
 triu = movement("triu(m, k=0)", m=lambda g, k: triu(g, k), calls=("(3, 3)", "(3, 2), 1", "(2, 3, 3), -1"))
 diag = movement("diag(v, k=0)", "v", calls=("(3,)", "(2,), -1", "(3, 3)", "(2, 3), 1"))
 diagonal = movement(
-    "diagonal(a, offset=0, axis1=0, axis2=1)", "a", calls=("(3, 3)", "(2, 3), 1", "(2, 3, 3), 0, 1, 2", "(3, 2, 3), -1, 0, 2")
+    "diagonal(a, offset=0, axis1=0, axis2=1)",
+    "a",
+    calls=("(3, 3)", "(2, 3), 1", "(2, 3, 3), 0, 1, 2", "(3, 2, 3), -1, 0, 2"),
 )
 split = movement(
     "split(ary, indices_or_sections, axis=0)",

@@ -16,16 +16,14 @@ from gradcheck_cli.errors import MissingExtraError
 
 
 def _special(name: str, without: Callable[[float], float] | None = None) -> Callable[..., Any]:
-    """SciPy's function of this name, imported when first called; `without` SciPy the scalar function, entry by entry."""
+    """SciPy's function of this name, imported when first called; `without` SciPy a scalar function, per entry."""
 
     def forward(x: Any, **first: int) -> Any:
         try:
             import scipy.special
         except ImportError:
             if without is None:
-                raise MissingExtraError(
-                    f"{name}() needs SciPy: pip install 'gradcheck-cli[special]'"
-                ) from None
+                raise MissingExtraError(f"{name}() needs SciPy: pip install 'gradcheck-cli[special]'") from None
             x = np.asarray(x)
             return np.frompyfunc(without, 1, 1)(x).astype(x.dtype if x.dtype.kind == "f" else np.float64)
         return getattr(scipy.special, name)(*first.values(), x)
@@ -45,7 +43,11 @@ erfc = elementwise(
     "erfc(x)", x=lambda g, x: -g * (2.0 / sqrt(pi) * exp(-x * x)), forward=_special("erfc", math.erfc), exact="erfc(x)"
 )
 erfinv = elementwise(
-    "erfinv(x)", x=lambda g, y: g * (0.5 * sqrt(pi) * exp(y * y)), forward=_special("erfinv"), at=unit, exact="erfinv(x)"
+    "erfinv(x)",
+    x=lambda g, y: g * (0.5 * sqrt(pi) * exp(y * y)),
+    forward=_special("erfinv"),
+    at=unit,
+    exact="erfinv(x)",
 )
 gammaln = elementwise(
     "gammaln(x)", x=lambda g, x: g * digamma(x), forward=_special("gammaln", _lgamma), at=positive, exact="loggamma(x)"
@@ -69,7 +71,10 @@ log_ndtr = elementwise(
     exact="log(ncdf(x))",
 )
 i0e = elementwise(
-    "i0e(x)", x=lambda g, x, y: g * (i1e(x) - sign(x) * y), forward=_special("i0e"), at=away_from(0),
+    "i0e(x)",
+    x=lambda g, x, y: g * (i1e(x) - sign(x) * y),
+    forward=_special("i0e"),
+    at=away_from(0),
     exact="besseli(0, x) * exp(-fabs(x))",
 )
 # At 0 the quotient i1e(x)/x is 1/2.
