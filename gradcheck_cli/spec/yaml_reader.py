@@ -2,7 +2,7 @@
 
 Events do not nest on the stack and resolve nothing, so neither a deep file nor a clever one does harm: caps
 on depth and on the number of values apply while reading. Keys are always text; what a scalar means is decided
-later, by the key that asks for it. Anchors, aliases, merge keys and tags are refused: a spec stays small and flat.
+later, by the key that asks for it. Anchors, aliases, merge keys and tags are refused: a spec stays small.
 """
 
 from __future__ import annotations

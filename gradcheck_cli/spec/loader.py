@@ -1,0 +1,170 @@
+"""A spec file to a `SpecFile`: read, resolved, translated, or refused with every mistake in it."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from gradcheck_cli.errors import Location, Mistake, SpecError
+from gradcheck_cli.spec import limits
+from gradcheck_cli.spec.call_graph import callees_first
+from gradcheck_cli.spec.cases import read_cases
+from gradcheck_cli.spec.compiling import words
+from gradcheck_cli.spec.document import Node, Source
+from gradcheck_cli.spec.draft import Draft, read_draft
+from gradcheck_cli.spec.expressions import Callee
+from gradcheck_cli.spec.fields import Fields
+from gradcheck_cli.spec.mistakes import Halt, Mistakes
+from gradcheck_cli.spec.model import Case, CheckOptions, FunctionSpec, SpecFile
+from gradcheck_cli.spec.options import KEYS as OPTIONS
+from gradcheck_cli.spec.options import read_options
+from gradcheck_cli.spec.outputs import compile_forward, forward_text
+from gradcheck_cli.spec.rules import compile_rules
+from gradcheck_cli.spec.yaml_reader import read_tree
+
+KEYS = ("functions", "defaults", "version")
+
+OWN_NAME_HINT = "a file's own name wins over the language's function of that name; call it something else"
+
+
+def load(path: str | os.PathLike[str]) -> SpecFile:
+    """The spec file at `path`. Raises SpecError."""
+    return loads(_read(os.fspath(path)), os.fspath(path))
+
+
+def loads(text: str, path: str = "<stdin>") -> SpecFile:
+    """The spec that `text` holds; `path` is what messages call it. Raises SpecError."""
+    size = len(text.encode("utf-8", "replace"))
+    if size > limits.FILE_BYTES:
+        raise _unreadable(path, f"a spec has at most {limits.FILE_BYTES} bytes; this one has {size}")
+    source, mistakes = Source(path, text), Mistakes()
+    functions: dict[str, FunctionSpec] = {}
+    try:
+        tree = read_tree(source, mistakes)
+        if tree is not None:
+            functions = _read_file(Fields(source, mistakes), tree)
+        elif not mistakes:
+            mistakes.append(Mistake(Location(path, 1, 1), "a spec must have functions; this one is empty"))
+    except Halt:
+        pass
+    if mistakes:
+        raise SpecError(mistakes)
+    return SpecFile(path, functions)
+
+
+def _read(path: str) -> str:
+    """The text of a regular file of a bearable size."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - before opening: a FIFO would block, a device never end
+        if not stat.S_ISREG(mode):
+            kind = "a directory" if stat.S_ISDIR(mode) else "no regular file"
+            raise _unreadable(path, f"a spec must be a file; this is {kind}")
+        with open(path, "rb") as file:  # noqa: PTH123
+            data = file.read(limits.FILE_BYTES + 1)
+    except OSError as error:
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise _unreadable(path, "cannot be read: the path holds a NUL character") from None
+    if len(data) > limits.FILE_BYTES:
+        size = os.stat(path).st_size  # noqa: PTH116
+        raise _unreadable(path, f"a spec has at most {limits.FILE_BYTES} bytes; this one has {size}")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        source = Source(path, before)
+        message = f"a spec must be UTF-8; found byte 0x{data[error.start]:02X}"
+        hint = "save the file as UTF-8" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+        location = source.location(len(source.lines), len(source.lines[-1]) + 1)
+        raise SpecError([source.mistake(location, message, hint)]) from None
+
+
+def _unreadable(path: str, message: str) -> SpecError:
+    return SpecError([Mistake(Location(path, 1, 1), message)])
+
+
+def _read_file(fields: Fields, tree: Node) -> dict[str, FunctionSpec]:
+    """The functions of the file's tree; what is wrong is reported and left out."""
+    entries = fields.keyed(tree, "a spec", KEYS)
+    if entries is None:
+        return {}
+    if "version" in entries:
+        fields.integer(entries["version"], "version", "1", lambda v: v == 1)
+    defaults = _read_defaults(fields, entries.get("defaults"))
+    if "functions" not in entries:
+        fields.complain(tree, "a spec must have functions")
+        return {}
+    mapping = fields.mapping(entries["functions"], "functions", "a mapping from names to functions")
+    if mapping is None or not fields.few(mapping, "functions", limits.FUNCTIONS):
+        return {}
+    found = [read_draft(fields, mapping.keys[name], node) for name, node in mapping.entries.items()]
+    drafts = {draft.name: draft for draft in found if draft is not None}
+    _compile(drafts, dict.fromkeys(mapping.entries, 0))
+    return _finish(fields, drafts, defaults)
+
+
+def _read_defaults(fields: Fields, node: Node | None) -> CheckOptions:
+    """The options under `defaults: check:`; they may also stand right under `defaults`."""
+    if node is None:
+        return CheckOptions()
+    entries = fields.keyed(node, "defaults", ("check", *OPTIONS))
+    if entries is None or "check" not in entries:
+        return CheckOptions() if entries is None else read_options(fields, node, "defaults")
+    for name, entry in entries.items():
+        if name != "check":
+            fields.complain(entry, f"defaults: {name} must stand inside check, beside the other options")
+    return read_options(fields, entries["check"], "check")
+
+
+def _compile(drafts: dict[str, Draft], outputs: dict[str, int]) -> None:
+    """Translate every forward, callees first since a call must know how many outputs it gives, then every rule."""
+    texts = {name: forward_text(draft) for name, draft in drafts.items()}
+    mentioned = {
+        name: sorted(words(text.value) & drafts.keys()) if text is not None else [] for name, text in texts.items()
+    }
+    callees = {name: Callee(tuple(drafts[name].inputs) if name in drafts else (), 0) for name in outputs}
+    for name in callees_first(mentioned)[0]:
+        compile_forward(drafts[name], texts[name], callees)
+        callees[name] = Callee(tuple(drafts[name].inputs), len(drafts[name].outputs))
+    for draft in drafts.values():
+        compile_rules(draft, callees)
+
+
+def _finish(fields: Fields, drafts: dict[str, Draft], defaults: CheckOptions) -> dict[str, FunctionSpec]:
+    """Read what remains, refuse cycles, and build the functions that have no mistakes."""
+    functions = {}
+    for name, draft in drafts.items():
+        built = _function(draft, read_cases(draft, defaults))
+        if built is not None:
+            functions[name] = built
+    calls = {name: sorted(function.calls & functions.keys()) for name, function in functions.items()}
+    for cycle in callees_first(calls)[1]:
+        message = f"functions must not call each other in a circle: {' -> '.join([*cycle, cycle[0]])}"
+        fields.complain(drafts[cycle[0]].key, message, OWN_NAME_HINT if len(cycle) == 1 else "")
+    return functions
+
+
+def _function(draft: Draft, cases: tuple[Case, ...]) -> FunctionSpec | None:
+    """The finished function; None where its forward is missing."""
+    fields, entries = draft.fields, draft.entries
+    surrogate = bool("surrogate" in entries and fields.boolean(entries["surrogate"], "surrogate"))
+    if surrogate and "backward" not in entries:
+        fields.complain(entries["surrogate"], "surrogate: true must come with a backward rule, and there is none")
+    texts = {key: fields.line(entries[key], key) if key in entries else "" for key in ("doc", "source")}
+    if draft.forward is None:
+        return None
+    jvp = entries.get("jvp")
+    return FunctionSpec(
+        name=draft.name,
+        location=fields.location(draft.key),
+        inputs=cases[0].inputs,
+        constants=draft.constants,
+        forward=draft.forward,
+        outputs=draft.outputs,
+        cases=cases,
+        backward=draft.backward,
+        jvp=draft.jvp,
+        jvp_location=None if jvp is None else fields.location(jvp),
+        surrogate=surrogate,
+        **texts,
+    )
