@@ -1,0 +1,1 @@
+"""A `Problem` in, a `CheckResult` out: differences, the judge, contract checks."""

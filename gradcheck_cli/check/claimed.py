@@ -1,0 +1,120 @@
+"""The Jacobian that a rule claims: one pullback per output coordinate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcheck_cli.check.coordinates import Coordinates, as_real
+from gradcheck_cli.check.findings import Finding
+from gradcheck_cli.check.problem import Problem, Pulled
+from gradcheck_cli.errors import RuleError
+
+Array = np.ndarray[Any, Any]
+KIND_CODES = {"count": "GC101", "shape": "GC102", "dtype": "GC103", "raised": "GC106", "none": "GC105"}
+"""Which finding a broken contract is."""
+
+
+class Claimed(NamedTuple):
+    """What the rule says, and how it was asked."""
+
+    jacobians: dict[int, Array]
+    """For each input that requires grad, by position: (output coordinates, input coordinates)."""
+    missing: frozenset[int]
+    """Inputs for which the rule gave no gradient at all."""
+    findings: tuple[Finding, ...]
+    pullbacks: int
+
+
+class Outputs:
+    """The outputs that are checked, as one vector of real coordinates."""
+
+    def __init__(self, names: Sequence[str], arrays: Sequence[Array], differentiable: Sequence[bool]) -> None:
+        self.kept = [
+            k for k, y in enumerate(arrays) if y.dtype.kind in "fc" and (not differentiable or differentiable[k])
+        ]
+        self.names = list(names) or (["out"] if len(arrays) == 1 else [f"out{k}" for k in range(len(arrays))])
+        self.arrays = list(arrays)
+        self.coordinates = {k: Coordinates(arrays[k]) for k in self.kept}
+        self.starts = np.cumsum([0, *(self.coordinates[k].size for k in self.kept)])
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates of all checked outputs."""
+        return int(self.starts[-1])
+
+    def place(self, i: int) -> tuple[str, tuple[int, ...]]:
+        """Name of the output and index of the entry that coordinate `i` belongs to."""
+        which = int(np.searchsorted(self.starts, i, side="right")) - 1
+        k = self.kept[which]
+        return self.names[k], self.coordinates[k].index(i - int(self.starts[which]))
+
+    def cotangents(self, v: Array) -> list[Array]:
+        """A vector of coordinates as one cotangent per output."""
+        found = [np.zeros(y.shape, y.dtype if y.dtype.kind in "fc" else np.float64) for y in self.arrays]
+        for which, k in enumerate(self.kept):
+            part = v[self.starts[which] : self.starts[which + 1]]
+            y = self.arrays[k]
+            found[k] = part.view(np.complex128).reshape(y.shape) if y.dtype.kind == "c" else part.reshape(y.shape)
+            found[k] = found[k].astype(y.dtype)
+        return found
+
+
+def pull_rows(problem: Problem, pulled: Pulled, outputs: Outputs, rows: Array) -> dict[int, Array]:
+    """Pull the rows of a matrix of cotangents back: for each input (rows, coordinates). Raises RuleError."""
+    places = problem.differentiable_inputs()
+    stacks: dict[int, list[Array]] = {i: [] for i in places}
+    for v in rows:
+        gradients = pulled.vjp(outputs.cotangents(v))
+        for i, g in zip(places, gradients, strict=True):
+            x = problem.inputs[i].value
+            stacks[i].append(np.full(x.shape, np.nan) if g is None else np.asarray(g))
+    return {i: np.array(stack).reshape(len(rows), *problem.inputs[i].value.shape) for i, stack in stacks.items()}
+
+
+def broken(error: RuleError, problem: Problem) -> Finding:
+    """A contract that the rule broke, as a finding."""
+    return Finding(KIND_CODES[error.kind], str(error), error.location or problem.location, error.input_name)
+
+
+def claimed_jacobians(
+    problem: Problem, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], rows: Array | None = None
+) -> Claimed:
+    """Ask the rule for every row (or for the given combinations of rows).
+
+    An input for which every pullback gives None is `missing`; its claimed derivative counts as zero.
+    """
+    rows = np.eye(outputs.size) if rows is None else rows
+    places = problem.differentiable_inputs()
+    jacobians = {i: np.zeros((len(rows), coordinates[i].size)) for i in places}
+    given = dict.fromkeys(places, 0)
+    for r, v in enumerate(rows):
+        try:
+            gradients = pulled.vjp(outputs.cotangents(v))
+        except RuleError as error:
+            return Claimed({}, frozenset(), (broken(error, problem),), r + 1)
+        for i, g in zip(places, gradients, strict=True):
+            if g is not None:
+                given[i] += 1
+                jacobians[i][r] = coordinates[i].project(np.asarray(g)[None])[0]
+    missing = frozenset(i for i, count in given.items() if count == 0 and len(rows))
+    return Claimed(jacobians, missing, (), len(rows))
+
+
+def row_scale(claimed: dict[int, Array], scales: dict[int, Array]) -> Array:
+    """For each row the largest |a_il| s_l over all inputs; where there is none, zero."""
+    parts = [np.max(np.abs(a) * scales[i], axis=1, initial=0.0) for i, a in claimed.items()]
+    found: Array = np.nan_to_num(np.max(parts, axis=0), nan=0.0, posinf=0.0) if parts else np.zeros(0)
+    return found
+
+
+def same(one: Sequence[Array | None], other: Sequence[Array | None], factor: float) -> bool:
+    """Whether gradients `one`, times `factor`, are bit for bit `other`."""
+    for a, b in zip(one, other, strict=True):
+        if (a is None) != (b is None):
+            return False
+        if a is not None and b is not None and not np.array_equal(as_real(a) * factor, as_real(b), equal_nan=True):
+            return False
+    return True

@@ -1,0 +1,97 @@
+"""What every pullback must do whatever the function is: be linear in its cotangent. No differences are involved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.check.claimed import Claimed, Outputs, broken
+from gradcheck_cli.check.coordinates import Coordinates, as_real
+from gradcheck_cli.check.findings import Finding
+from gradcheck_cli.check.problem import Problem, Pulled
+from gradcheck_cli.errors import RuleError
+
+Array = np.ndarray[Any, Any]
+FACTORS = (-1.0, -2.0, 2.0**10, 2.0**-20)
+"""Scaling by these commutes with every rounding (but for underflow), so the comparison needs no tolerance."""
+ADDITIVITY = {"float64": 1e-10, "complex128": 1e-10, "float32": 1e-4}
+"""Rounding of a sum of pullbacks, relative to the largest: right rules stay below 2e-15, float32 inside shows 3e-8; and
+the same for a rule that works in float32 throughout."""
+
+
+def dense_cotangent(size: int) -> Array:
+    """A fixed vector of entries of both signs between 0.5 and 1.5 in size, none equal to another."""
+    golden = np.modf((np.arange(size) + 1) * 0.6180339887498949)[0]
+    signs = np.where(np.modf(golden * 5)[0] < 0.5, -1.0, 1.0)
+    return signs * (0.5 + golden)
+
+
+def check_linearity(
+    problem: Problem, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed
+) -> list[Finding]:
+    """vjp(c g) = c vjp(g) bit for bit, vjp(0) = 0, and vjp(g) equals the combination of the one-hot rows."""
+    g = dense_cotangent(outputs.size)
+    try:
+        base = pulled.vjp(outputs.cotangents(g))
+        scaled = [pulled.vjp(outputs.cotangents(factor * g)) for factor in FACTORS]
+        nothing = pulled.vjp(outputs.cotangents(0 * g))
+    except RuleError as error:
+        return [broken(error, problem)]
+    places = problem.differentiable_inputs()
+    found = []
+    for k, i in enumerate(places):
+        message = _broken_scaling(base[k], [s[k] for s in scaled]) or _nonzero(nothing[k])
+        message = message or _not_additive(base[k], g, claimed.jacobians.get(i), coordinates[i])
+        if message:
+            name = problem.inputs[i].name
+            found.append(
+                Finding(
+                    "GC110",
+                    f"the gradient of {name!r} is not linear in the cotangent: {message}",
+                    problem.inputs[i].location or problem.location,
+                    name,
+                )
+            )
+    return found
+
+
+def _broken_scaling(base: Any, scaled: list[Any]) -> str:
+    for factor, other in zip(FACTORS, scaled, strict=True):
+        if (base is None) != (other is None):
+            return f"scaled by {factor:g} the cotangent gives a gradient, and unscaled none (or the reverse)"
+        if base is None:
+            continue
+        a, b = as_real(np.asarray(base)) * factor, as_real(np.asarray(other))
+        # An entry near the smallest numbers loses digits when it is scaled down.
+        normal = (np.abs(b) > 1e-290) | (np.abs(a) > 1e-290)
+        wrong = normal & ~((np.abs(a - b) <= 4 * 2.0**-52 * np.abs(a)) | (np.isnan(a) & np.isnan(b)) | (a == b))
+        if wrong.any():
+            k = int(np.flatnonzero(wrong)[0])
+            return f"the cotangent times {factor:g} gives {b[k]:.6g} in an entry, not {factor:g} x {a[k] / factor:.6g}"
+    return ""
+
+
+def _nonzero(gradient: Any) -> str:
+    if gradient is None:
+        return ""
+    flat = as_real(np.asarray(gradient))
+    # 0 * inf and 0 * nan are not the rule's doing.
+    wrong = np.isfinite(flat) & (flat != 0)
+    return f"a zero cotangent gives {flat[wrong][0]:.6g}" if wrong.any() else ""
+
+
+def _not_additive(gradient: Any, g: Array, rows: Array | None, coordinates: Coordinates) -> str:
+    """A dense cotangent against the same combination of one-hot rows."""
+    if gradient is None or rows is None or len(rows) != len(g):
+        return ""
+    dense = coordinates.project(np.asarray(gradient)[None])[0]
+    with np.errstate(all="ignore"):
+        combined = g @ rows
+        size = np.abs(g) @ np.abs(rows)
+        allowed = ADDITIVITY.get(str(coordinates.value.dtype), 1e-4) * np.max(size, initial=0.0)
+        wrong = np.abs(dense - combined) > allowed
+    if not wrong.any():
+        return ""
+    j = int(np.argmax(np.where(wrong, np.abs(dense - combined), 0)))
+    return f"all outputs at once give {dense[j]:.9g} in an entry, the outputs one by one add up to {combined[j]:.9g}"

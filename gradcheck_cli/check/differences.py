@@ -1,0 +1,133 @@
+"""Evaluating the plain forward around a point. Knows nothing of rules, of the engine, or of specs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.check.coordinates import Coordinates, as_real
+from gradcheck_cli.errors import GradcheckError
+
+Array = np.ndarray[Any, Any]
+EPS = 2.0**-52
+DITHER = np.array([1.0136, 0.9371, 1.1717, 0.8793, 1.0739])
+"""Steps must not be powers of two: x + h would stay on one grid, and its rounding noise cancel exactly, unseen."""
+PROBE = np.array([-0.9713, -0.7402, -0.5331, -0.2718, 0.0, 0.2239, 0.4917, 0.7624, 0.9655])
+"""Where the noise is probed: nine points that are not equispaced, so that no regular error can hide in their fit."""
+CHUNK_NUMBERS = 4_000_000
+"""Perturbed copies are evaluated in chunks of at most so many numbers."""
+LOST = (ValueError, ArithmeticError, np.linalg.LinAlgError, GradcheckError)
+"""What a forward may raise where it is not defined; at a perturbed point it counts as NaN."""
+
+
+class Differences:
+    """The forward as a function of one input's coordinates: (copies, *shape) -> (copies, outputs), counted.
+
+    `scale` s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0: what counts as a large step. `noise` and
+    `rounding` are the noise of each output as measured in a window of 2^-17 s and of 2^-32 s.
+    """
+
+    def __init__(self, evaluate: Callable[[Array], Array], coordinates: Coordinates) -> None:
+        self.evaluate, self.coordinates = evaluate, coordinates
+        self.evaluations = 0
+        size = np.abs(coordinates.x)
+        floor = np.maximum(size, np.max(size, initial=0.0) / 128)
+        with np.errstate(divide="ignore"):
+            self.scale = np.where(floor > 0, np.exp2(np.floor(np.log2(np.where(floor > 0, floor, 1.0)))), 1.0)
+        # Twice, so that it is rounded as the perturbed copies are.
+        self.f0 = self._run(np.stack([coordinates.value, coordinates.value]))[0]
+        self._noise: tuple[Array, Array] | None = None
+
+    def step(self, columns: Array, exponent: int) -> Array:
+        """s_j dither 2^e for each column."""
+        return self.scale[columns] * (DITHER[exponent % 5] * 2.0**exponent)
+
+    def at(self, columns: Array, steps: Array) -> tuple[Array, Array]:
+        """The values with one coordinate moved, (k, outputs), and the distances really gone, (k,).
+
+        NaN where the forward is not defined, or the point lies outside the input's bounds.
+        """
+        width = max(1, CHUNK_NUMBERS // max(1, self.coordinates.flat.size, len(self.f0)))
+        values = np.empty((len(columns), len(self.f0)))
+        gone = np.empty(len(columns))
+        for k in range(0, len(columns), width):
+            part = slice(k, k + width)
+            copies, gone[part], outside = self.coordinates.moved(columns[part], steps[part])
+            values[part] = self._run(copies)
+            values[part][outside] = np.nan
+        return values, gone
+
+    def noise(self) -> tuple[Array, Array]:
+        """Noise of each output in the two windows: 4 times the rms residual of a quartic through nine points on a random
+        line (9 - 5 = 4 degrees of freedom), but at least 2 EPS |f|.
+        """
+        if self._noise is None:
+            floor = 2 * EPS * np.abs(self.f0)
+            self._noise = tuple(np.fmax(floor, self._probe(2.0**e)) for e in (-17, -32))  # type: ignore[assignment]
+        assert self._noise is not None
+        return self._noise
+
+    def _probe(self, window: float) -> Array:
+        n = self.coordinates.size
+        golden = np.modf((np.arange(n) + 1) * 0.6180339887498949)[0]
+        direction = self.scale * (0.7 + 0.3 * golden) * np.where(np.modf(golden * 7)[0] < 0.5, -1.0, 1.0)
+        if self.coordinates.bounds is not None:
+            low, high = self.coordinates.bounds
+            reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)
+            direction = np.where(reach < window * np.abs(direction), 0.0, direction)
+        values = self._run(self.coordinates.displaced(PROBE[:, None] * window * direction))
+        fit = np.polynomial.polynomial.polyvander(PROBE, 4)
+        projector = np.eye(len(PROBE)) - fit @ np.linalg.pinv(fit)
+        with np.errstate(all="ignore"):
+            # Subtracting the value at the point first keeps the fit's own rounding below the noise.
+            residual = projector @ (values - self.f0)
+            noise: Array = 4.0 * np.sqrt(np.sum(residual * residual, axis=0) / 4)
+        return noise
+
+    def _run(self, copies: Array) -> Array:
+        self.evaluations += len(copies)
+        with np.errstate(all="ignore"):
+            return self.evaluate(copies)
+
+
+def evaluator(
+    primal: Callable[..., Sequence[Array]],
+    batched: Callable[[Sequence[Array], Sequence[bool]], Sequence[Array]] | None,
+    arrays: Sequence[Array],
+    position: int,
+    kept: Sequence[int],
+) -> Callable[[Array], Array]:
+    """The forward as a function of copies of the input at `position`: its `kept` outputs as rows of real numbers."""
+    width = len(outputs_as_real(primal(*map(np.array, arrays)), kept))
+
+    def one(copy: Array) -> Array:
+        given = [np.array(copy) if k == position else np.array(a) for k, a in enumerate(arrays)]
+        try:
+            row = outputs_as_real(primal(*given), kept)
+        except LOST:
+            return np.full(width, np.nan)
+        return row if len(row) == width else np.full(width, np.nan)
+
+    def many(copies: Array) -> Array:
+        if batched is not None:
+            flags = [k == position for k in range(len(arrays))]
+            try:
+                found = batched([copies if f else a for a, f in zip(arrays, flags, strict=True)], flags)
+                return np.concatenate([_rows(found[k]) for k in kept], axis=1)
+            except LOST:
+                pass  # one copy spoils the batch: each on its own
+        return np.stack([one(copy) for copy in copies])
+
+    return many
+
+
+def outputs_as_real(outputs: Sequence[Any], kept: Sequence[int]) -> Array:
+    """The kept outputs as one vector of real numbers."""
+    return np.concatenate([np.zeros(0), *(as_real(np.asarray(outputs[k])) for k in kept)])
+
+
+def _rows(stack: Array) -> Array:
+    """(copies, *shape) as (copies, real numbers)."""
+    return as_real(np.asarray(stack)).reshape(len(stack), -1) if np.size(stack) else np.zeros((len(stack), 0))

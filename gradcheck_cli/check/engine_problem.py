@@ -1,0 +1,115 @@
+"""Problems whose rule is pulled back through the engine: specs, `Function`s, and any function of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
+from gradcheck_cli.engine.backward import grad
+from gradcheck_cli.engine.graph import graph_stats
+from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.errors import RuleError
+
+Array = np.ndarray[Any, Any]
+
+
+def as_outputs(result: Any) -> tuple[Any, ...]:
+    """A function's result as a tuple of outputs."""
+    return tuple(result) if isinstance(result, tuple | list) else (result,)
+
+
+def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> Callable[[Sequence[Array]], Pulled]:
+    """The rule of a function of tensors: build its graph at a point, and pull back through it as often as asked."""
+
+    def pullback(arrays: Sequence[Array]) -> Pulled:
+        tensors = [Tensor(a, requires_grad=r) for a, r in zip(arrays, requires, strict=True)]
+        outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in as_outputs(function(*tensors))]
+        leaves = [t for t in tensors if t.requires_grad]
+        live = [k for k, y in enumerate(outputs) if y.requires_grad]
+
+        def vjp(cotangents: Sequence[Array]) -> Sequence[Array | None]:
+            if not live:
+                return [None] * len(leaves)
+            found = grad(
+                [outputs[k] for k in live],
+                leaves,
+                [cotangents[k] for k in live],
+                retain_graph=True,
+                allow_unused=True,
+            )
+            return [None if g is None else g.data for g in found]
+
+        differentiable = tuple(y.requires_grad for y in outputs) if live else ()
+        return Pulled(tuple(y.data for y in outputs), vjp, graph_stats(outputs), differentiable)
+
+    return pullback
+
+
+def engine_problem(name: str, inputs: Sequence[Input], function: Callable[..., Any], **rest: Any) -> Problem:
+    """A problem about a function of tensors; `rest` are further fields of `Problem`, `primal` at least."""
+    requires = [x.requires_grad for x in inputs]
+    problem = Problem(name, tuple(inputs), pullback=engine_pullback(function, requires), **rest)
+    return replace(problem, second=lambda: second_order(problem, function))
+
+
+def second_order(problem: Problem, function: Callable[..., Any]) -> Problem:
+    """The problem whose function is the rule: from the inputs and a cotangent per output to the gradients.
+
+    Its rule is the derivative of the rule through the graph that the rule itself leaves (`create_graph`).
+    """
+    places = problem.differentiable_inputs()
+    count = len(problem.inputs)
+
+    def first(tensors: Sequence[Tensor], cotangents: Sequence[Any], create_graph: bool) -> list[Tensor]:
+        outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in as_outputs(function(*tensors))]
+        live = [k for k, y in enumerate(outputs) if y.requires_grad]
+        wanted = [tensors[i] for i in places]
+        if not live:
+            return [Tensor(np.zeros(x.shape)) for x in wanted]
+        found = grad(
+            [outputs[k] for k in live],
+            wanted,
+            [cotangents[k] for k in live],
+            create_graph=create_graph,
+            allow_unused=True,
+        )
+        return [Tensor(np.zeros(x.shape)) if g is None else g for g, x in zip(found, wanted, strict=True)]
+
+    def gradients(*tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(first(tensors[:count], tensors[count:], create_graph=True))
+
+    def primal(*arrays: Array) -> Sequence[Array]:
+        tensors = [Tensor(a, requires_grad=i in places) for i, a in enumerate(arrays[:count])]
+        return [g.data for g in first(tensors, arrays[count:], create_graph=False)]
+
+    arrays = [np.asarray(y) for y in problem.primal(*[x.value for x in problem.inputs])]
+    names = problem.outputs if len(problem.outputs) > 1 else ("grad",)
+    cotangents = [
+        Input(
+            name if name == "grad" else f"grad_{name}",
+            dense_cotangent(y.size).reshape(y.shape).astype(y.dtype) if y.dtype.kind in "fc" else np.zeros(y.shape),
+            requires_grad=y.dtype.kind in "fc",
+        )
+        for name, y in zip(names, arrays, strict=True)
+    ]
+    inputs = (*problem.inputs, *cotangents)
+    settings: Settings = replace(problem.settings, order=1)
+    return Problem(
+        problem.name,
+        inputs,
+        primal,
+        engine_pullback(gradients, [x.requires_grad for x in inputs]),
+        outputs=tuple(f"grad_{problem.inputs[i].name}" for i in places),
+        settings=settings,
+        location=problem.location,
+    )
+
+
+def raised(error: Exception, rule: str) -> RuleError:
+    """An exception out of a user's rule as the contract's breach."""
+    return RuleError("raised", f"the rule raised {type(error).__name__}: {error}", rule=rule)

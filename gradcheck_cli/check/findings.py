@@ -1,0 +1,175 @@
+"""Everything a check can find: one table of codes, and the immutable findings that carry them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gradcheck_cli.errors import Location
+
+
+class Code(NamedTuple):
+    """One kind of finding."""
+
+    verdict: str
+    """`fail`, `inconclusive`, `error`, or `note` (which changes no verdict)."""
+    title: str
+    help: str
+    """What it means, what usually causes it, and what to do."""
+
+
+CODES: dict[str, Code] = {
+    "GC101": Code(
+        "fail",
+        "wrong number of gradients",
+        "A rule returns one gradient for each input that requires one, in the order of the inputs. Too few or too many "
+        "means that an input was forgotten, or that a gradient is returned for an input that has none. In a block, "
+        "`return {x: GX, w: GW}` names them; `none` stands for an input without gradient.",
+    ),
+    "GC102": Code(
+        "fail",
+        "gradient has the wrong shape",
+        "A gradient has exactly its input's shape. A larger one usually comes from broadcasting: where the forward "
+        "repeated an input along an axis, the rule has to sum over that axis (`sum_to(g, x.shape)`). A smaller one "
+        "relies on being broadcast later; write it out in full.",
+    ),
+    "GC103": Code(
+        "fail",
+        "gradient has the wrong dtype",
+        "A gradient has exactly its input's dtype. A lower precision loses digits on the way back; an integer or boolean "
+        "one is usually a mask that was never multiplied by the cotangent.",
+    ),
+    "GC104": Code(
+        "fail",
+        "gradient is not finite",
+        "The rule gives NaN or infinity where the differences give a number. Look for a division by something that is "
+        "zero at this point, a logarithm or a root of zero, inf - inf, or an overflow in an intermediate step; choose a "
+        "form of the formula that stays finite, or `where` with a safe argument inside.",
+    ),
+    "GC105": Code(
+        "fail",
+        "no gradient where one is needed",
+        "The rule returns no gradient (`none`, None, or the input is left out) for an input that does influence the "
+        "output. Either write its rule, or give the input `requires_grad: false`.",
+    ),
+    "GC106": Code(
+        "fail",
+        "the rule raised an error",
+        "The forward ran at this point, but the rule did not. The message names the expression.",
+    ),
+    "GC110": Code(
+        "fail",
+        "rule is not linear in the cotangent",
+        "A pullback is a linear map of the cotangent: scaling the cotangent by -1 or by a power of two scales every "
+        "gradient by exactly that, zero gives zero, and a sum gives the sum. `grad**2`, `abs(grad)`, clipping and "
+        "normalising break this; one-hot cotangents alone do not show it.",
+    ),
+    "GC201": Code(
+        "fail",
+        "Jacobian mismatch",
+        "An entry of the Jacobian that the rule claims differs from the central differences of the forward by more than "
+        "the tolerance and the differences' own error bound together, at every step size that was tried.",
+    ),
+    "GC202": Code(
+        "fail",
+        "value outside the one-sided slopes at a kink",
+        "The forward has a kink here: its slopes on the two sides differ. Any value between them is accepted as a "
+        "subgradient (`kinks: subgradient`); this one lies outside. With `kinks: fail` every kink is reported.",
+    ),
+    "GC203": Code(
+        "fail",
+        "forward rule mismatch",
+        "The `jvp` rule's tangent differs from the directional differences of the forward.",
+    ),
+    "GC204": Code(
+        "fail",
+        "forward and backward rules disagree",
+        "For a tangent u and a cotangent v, <v, J u> from the jvp rule and <J' v, u> from the backward rule must be the "
+        "same number. They are not, so at least one of the two is wrong; no differences are involved.",
+    ),
+    "GC205": Code(
+        "fail",
+        "second derivative mismatch",
+        "The rule's own derivative (through the graph of the rule) differs from the differences of the rule. Values that "
+        "the rule treats as constants but that depend on the inputs are the usual cause.",
+    ),
+    "GC301": Code(
+        "inconclusive",
+        "below the noise of float64",
+        "The entry is so small beside the rounding noise of the forward that no step size resolves it. The resolution "
+        "that was reached is given; a smaller offset or a better scaled input would help.",
+    ),
+    "GC302": Code(
+        "inconclusive",
+        "step sizes disagree",
+        "Differences at different scales do not tell one consistent slope: the forward oscillates, is noisy, or changes "
+        "its character within the steps.",
+    ),
+    "GC303": Code(
+        "inconclusive",
+        "near a kink",
+        "A kink or a jump lies so near this point that the slopes beside it cannot be told apart. Move the point.",
+    ),
+    "GC304": Code(
+        "inconclusive",
+        "forward is not finite",
+        "The forward gives NaN or infinity at the point or around it, so that no difference can be taken.",
+    ),
+    "GC305": Code(
+        "inconclusive",
+        "nothing was checked",
+        "There is no entry to compare: every output or input that could be checked is empty. A check that checks nothing "
+        "does not count as passed, unless the case says `expect: pass` for an input of size zero.",
+    ),
+    "GC401": Code(
+        "fail",
+        "expected to fail, but passed",
+        "The case says `expect: fail`, and the rule was found right. Remove the expectation, or make the example wrong.",
+    ),
+    "GC402": Code(
+        "fail",
+        "expected a kink, but found none",
+        "The case says `expect: kink`, but no entry of the Jacobian sits on one at these inputs.",
+    ),
+    "GC403": Code(
+        "fail",
+        "failed for another reason than expected",
+        "The case says `expect: fail` with a code, and the rule was found wrong, but by other findings.",
+    ),
+    "GC501": Code(
+        "error",
+        "the forward raised an error",
+        "The forward could not be evaluated at the inputs of this case; nothing can be said about its rule.",
+    ),
+    "GC502": Code(
+        "error",
+        "the forward is not deterministic",
+        "Two evaluations at the same inputs gave different values. Differences of a random function mean nothing: draw "
+        "the random numbers once, and pass them as an input.",
+    ),
+    "GC503": Code(
+        "error",
+        "the forward changes its inputs",
+        "After a call the input arrays held other values. A forward has to leave its arguments alone.",
+    ),
+    "GC601": Code(
+        "note",
+        "values are not checked",
+        "The function is marked `surrogate`: its rule is not the derivative on purpose. The contract and linearity are "
+        "checked; the values are not.",
+    ),
+}
+
+
+class Finding(NamedTuple):
+    """One thing found in a check."""
+
+    code: str
+    message: str
+    location: Location | None = None
+    """Where in a spec, when there is one."""
+    input_name: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """What this finding makes of its check."""
+        return CODES[self.code].verdict

@@ -1,0 +1,371 @@
+"""One input's Jacobian, judged: the cheap test first, and the ladder for what it does not settle.
+
+Entries are arrays of shape (coordinates of the input, outputs): a row of them is what one perturbed coordinate shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcheck_cli.check.differences import EPS, Differences
+from gradcheck_cli.check.ladder import Slopes, estimate
+from gradcheck_cli.check.verdict import (
+    DEEP,
+    HIGH,
+    Tolerance,
+    Verdict,
+    between,
+    judge,
+    kink_shape,
+)
+
+Array = np.ndarray[Any, Any]
+RUNGS = ((-17,), (-11, -9), (-9, -7))
+"""The cheap test's steps: one central difference far below the curvature, or two and Richardson's extrapolation, further up
+where noise asks for longer steps."""
+FAR = 0.26
+"""A derivative of zero is also tried at a one-sided step of so many scales."""
+FIRST_LOOK = {0: (-17, -10, -8, -6), 1: (-17, -11, -9, -7, -5), 2: (-17, -11, -9, -7, -5)}
+"""The ladder's first steps, after each of the rungs."""
+ROUNDS = 5
+MOST_STEPS = 23
+"""At most so many steps are taken for a column: 46 evaluations."""
+
+
+class Judged(NamedTuple):
+    """What is known of each entry."""
+
+    claimed: Array
+    numeric: Array
+    bound: Array
+    """Of the error of `numeric`; infinite where the scales contradict each other."""
+    verdict: Array
+
+
+class Comparison:
+    """Claimed against numeric, for one input. `run()` gives a `Judged`."""
+
+    def __init__(self, claimed: Array, differences: Differences, tolerance: Tolerance, row_scale: Array) -> None:
+        self.a, self.d, self.tol = claimed, differences, tolerance
+        self.row_scale = row_scale
+        """For each output the largest |a_il| s_l over all inputs: what the rule's own rounding is measured by."""
+        self.numeric, self.bound = np.full(claimed.shape, np.nan), np.full(claimed.shape, np.inf)
+        self.verdict = np.full(claimed.shape, Verdict.UNSETTLED, np.int8)
+        self.taken: dict[int, dict[int, tuple[Array, Array, float, float]]] = {}
+        """Of each column on the ladder, by exponent: the values above and below, and the distances gone."""
+        self.wishes: dict[int, int] = {}
+        self.best: dict[int, int] = {}
+
+    def run(self) -> Judged:
+        """Settle every entry, or say why it cannot be."""
+        if self.a.size:
+            settled = self._cheap()
+            columns = np.flatnonzero(~settled)
+            for number in range(ROUNDS):
+                if not len(columns):
+                    break
+                columns = self._look(columns, number)
+        self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
+        return Judged(self.a, self.numeric, self.bound, self.verdict)
+
+    # The cheap test.
+
+    def _cheap(self) -> Array:
+        """Columns that agree at once. Only ever accepts: a cheap difference that equals the claimed value to half of the
+        tolerance can be wrong only by coincidence, once noise and curvature are too small to hide the tolerance.
+        """
+        sigma = self.d.noise()[0]
+        rung = self._plan(sigma)
+        settled = np.zeros(len(self.a), bool)
+        for r, exponents in enumerate(RUNGS):
+            columns = np.flatnonzero(rung == r)
+            if len(columns):
+                settled[columns] = self._accept(columns, exponents, sigma)
+        return settled
+
+    def _plan(self, sigma: Array) -> Array:
+        """For each column the first rung whose noise leaves the tolerance visible: sigma/(0.8 h) <= tol |a| / 2."""
+        first = 0 if self.tol.rtol >= 2e-8 else 1
+        rung = np.full(len(self.a), first)
+        fits = np.zeros(len(self.a), bool)
+        with np.errstate(all="ignore"):
+            needed = np.where(self.a == 0, np.inf, self._half(self.a) / sigma).min(axis=1)
+        for r in range(first, len(RUNGS)):
+            h = 0.8 * self.d.scale * 2.0 ** RUNGS[r][0]
+            now = ~fits & (1 / h <= needed)
+            rung[now], fits = r, fits | now
+        return rung
+
+    def _half(self, a: Array) -> Array:
+        return self.tol.of(a, a) / 2
+
+    def _accept(self, columns: Array, exponents: tuple[int, ...], sigma: Array) -> Array:
+        """Take the differences of one rung, and accept the columns of which every entry passes.
+
+        one step    |D - a| <= tol/2, sigma/h <= tol/2, asym^2 <= tol |a|   (the truncation is about (2/3) asym^2 / D)
+        two steps   the same with D from Richardson, and 100 (D1 - D0)^2 <= tol |a|, asym <= |a|/10
+        a = 0       f+ = f0 = f- bit for bit, and at a far one-sided step too
+        """
+        a = self.a[columns]
+        looks = [self._values_at(columns, e) for e in exponents]
+        slopes = [self._quotients(look) for look in looks]
+        (h, D, asym, flat), tol = slopes[0], self._half(a)
+        with np.errstate(all="ignore"):
+            calm = asym**2 <= 2 * tol * np.abs(a)
+            if len(slopes) > 1:
+                h1, D1 = slopes[1][:2]
+                ratio = (h1 / h) ** 2
+                calm = (2 * tol * np.abs(a) >= 100 * (D1 - D) ** 2) & (asym <= 0.1 * np.abs(a))
+                D = (ratio * D - D1) / (ratio - 1)
+            good = (np.abs(D - a) <= tol) & (sigma / h <= tol) & calm & (a != 0)
+            bound = np.minimum(tol, np.abs(D - a) + sigma / h + asym**2 / np.where(a == 0, np.inf, np.abs(a)))
+        still = (a == 0) & flat
+        if still.any():
+            still &= self._still_far(columns)
+        D = np.where(still, 0.0, D)
+        good |= still
+        done = good.all(axis=1)
+        keep = columns[done]
+        self.numeric[keep], self.bound[keep] = D[done], np.where(still, 0.0, bound)[done]
+        self.verdict[keep] = Verdict.AGREE
+        for e, look in zip(exponents, looks, strict=True):
+            self._keep(columns, e, look, np.flatnonzero(~done))
+        return done
+
+    def _still_far(self, columns: Array) -> Array:
+        """Whether an output stays bit for bit the same at a step of FAR scales, away from zero."""
+        away = np.where(self.d.coordinates.x[columns] < 0, -1.0, 1.0)
+        values, _ = self.d.at(columns, FAR * away * self.d.scale[columns])
+        return (values == self.d.f0) | ~np.isfinite(values)
+
+    def _values_at(self, columns: Array, exponent: int) -> tuple[Array, Array, Array, Array]:
+        """The values above and below, and the distances gone, of whole columns at one exponent."""
+        steps = self.d.step(columns, exponent)
+        up, h_up = self.d.at(columns, steps)
+        down, h_down = self.d.at(columns, -steps)
+        return up, down, h_up, -h_down
+
+    def _quotients(self, look: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        up, down, h_up, h_down = look
+        return quotients(up, down, h_up[:, None], h_down[:, None], self.d.f0)
+
+    def _keep(self, columns: Array, exponent: int, look: tuple[Array, Array, Array, Array], members: Array) -> None:
+        """Keep what was seen of the columns that go on to the ladder."""
+        up, down, h_up, h_down = look
+        for k in members:
+            self.taken.setdefault(int(columns[k]), {})[exponent] = (up[k], down[k], h_up[k], h_down[k])
+
+    # The ladder.
+
+    def _look(self, columns: Array, number: int) -> Array:
+        """One look at columns that are not settled: take their steps, judge, and give back what is still open."""
+        for exponents, group in self._wanted(columns, number):
+            for e in exponents:
+                self._keep(group, e, self._values_at(group, e), np.arange(len(group)))
+        open_columns = []
+        for exponents, group in self._by_steps(columns):
+            self._judge_group(group, exponents, last=number == ROUNDS - 1)
+            open_columns.append(group[(self.verdict[group] == Verdict.UNSETTLED).any(axis=1)])
+        return np.concatenate(open_columns) if open_columns else columns[:0]
+
+    def _by_steps(self, columns: Array) -> Iterator[tuple[tuple[int, ...], Array]]:
+        """Columns with the same steps, together."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for j in columns:
+            groups.setdefault(tuple(sorted(self.taken.get(int(j), ()))), []).append(int(j))
+        for exponents, members in groups.items():
+            yield exponents, np.array(members)
+
+    def _wanted(self, columns: Array, number: int) -> Iterator[tuple[list[int], Array]]:
+        """The next steps of each column: the ladder's first, then up, down or denser, as its open entries ask for."""
+        for exponents, group in self._by_steps(columns):
+            if number == 0:
+                rung = 0 if len(exponents) == 1 else 1
+                yield [e for e in FIRST_LOOK[rung] if e not in exponents], group
+                continue
+            wishes: dict[tuple[int, ...], list[int]] = {}
+            for j in group:
+                wishes.setdefault(self._next_steps(int(j), exponents, number), []).append(int(j))
+            for steps, members in wishes.items():
+                room = MOST_STEPS - len(exponents)
+                if steps and room > 0:
+                    yield list(steps[:room]), np.array(members)
+
+    def _next_steps(self, j: int, exponents: tuple[int, ...], number: int) -> tuple[int, ...]:
+        """Longer steps where noise is the limit at the top; shorter ones where curvature is at the bottom, where something
+        is not finite or looks like a kink; else more steps above the best one.
+        """
+        wish = self.wishes[j]
+        low, high = exponents[0], exponents[-1]
+        steps: set[int] = set()
+        if wish & UP:
+            top = int(np.floor(np.log2(64 * max(1.0, np.max(np.abs(self.d.coordinates.x))) / self.d.scale[j])))
+            steps |= {e for e in (high + 2 * number, high + 4 * number) if e <= top}
+        if wish & DOWN:
+            reach = ((-3, -6, -9), (-4, -8, -12), (-3, -6), (-4, -8))[number - 1]
+            steps |= {max(low + r, -44) for r in reach}
+        if wish & DENSER or not steps:
+            best = exponents[min(self.best.get(j, 0), len(exponents) - 1)]
+            steps |= {e for e in range(best - 1, best + 6) if e not in exponents}
+        return tuple(sorted(steps - set(exponents)))
+
+    def _judge_group(self, columns: Array, exponents: tuple[int, ...], last: bool) -> None:
+        """Judge the open entries of columns that share their steps."""
+        up, down = (np.stack([[self.taken[int(j)][e][k] for j in columns] for e in exponents]) for k in (0, 1))
+        h_up, h_down = (np.array([[self.taken[int(j)][e][k] for j in columns] for e in exponents]) for k in (2, 3))
+        open_entries = self.verdict[columns] == Verdict.UNSETTLED
+        row, output = np.nonzero(open_entries)
+        group = _Entries(
+            exponents, up[:, row, output], down[:, row, output], h_up[:, row], h_down[:, row], columns[row], output
+        )
+        for j in columns:
+            self.wishes[int(j)] = 0
+        usable = np.isfinite(group.up) & np.isfinite(group.down)
+        for pattern, members in _patterns(usable):
+            self._judge_entries(group.only(members), pattern, last)
+
+    def _judge_entries(self, group: _Entries, finite: Array, last: bool) -> None:
+        """Judge entries that are finite on both sides at the same steps."""
+        f = self.d.f0[group.output]
+        if not np.isfinite(f).all():
+            settled = ~np.isfinite(f)
+            self._settle(group.only(settled), np.full(settled.sum(), Verdict.NOT_FINITE))
+            group, f = group.only(~settled), f[~settled]
+        if not len(group.column):
+            return
+        if finite.sum() < 3:
+            self._one_sided(group, last)
+            return
+        kept = group.at_steps(finite)
+        h = (kept.h_up + kept.h_down) / 2
+        _, D, asym, flat = quotients(kept.up, kept.down, kept.h_up, kept.h_down, f)
+        self._decide(group, Slopes(kept.exponents, h, D, asym, flat, 2), f, last, complete=bool(finite.all()))
+
+    def _one_sided(self, group: _Entries, last: bool) -> None:
+        """Entries that are finite on one side only (or on none): the border of the domain."""
+        f = self.d.f0[group.output]
+        for side, (values, h) in enumerate(((group.up, group.h_up), (group.down, group.h_down))):
+            for pattern, members in _patterns(np.isfinite(values) & (h != 0)):
+                if pattern.sum() < 3:
+                    continue
+                part = group.only(members)
+                sign = -1.0 if side else 1.0
+                moved, steps = values[pattern][:, members], h[pattern][:, members]
+                D = sign * (moved - f[members]) / steps
+                exponents = tuple(e for e, keep in zip(group.exponents, pattern, strict=True) if keep)
+                still = moved == f[members]
+                slopes = Slopes(exponents, steps, D, np.zeros_like(D), still, 1)
+                self._decide(part, slopes, f[members], last, complete=True)
+                open_now = self.verdict[part.column, part.output] == Verdict.UNSETTLED
+                # Slopes that grow without end towards the border have no limit: nothing is accused there.
+                growing = np.all(np.abs(D[:-1]) > 1.1 * np.abs(D[1:]), axis=0) & (exponents[0] <= DEEP)
+                edge = open_now & growing
+                self._settle(part.only(edge), np.full(edge.sum(), Verdict.EDGE))
+        self._wish(group, DOWN)
+        if last:
+            open_now = self.verdict[group.column, group.output] == Verdict.UNSETTLED
+            self._settle(group.only(open_now), np.full(open_now.sum(), Verdict.NOT_FINITE))
+
+    def _decide(self, group: _Entries, slopes: Slopes, f: Array, last: bool, complete: bool) -> None:
+        """Estimate, judge, look for kinks; where neither settles, wish for further steps."""
+        d, column, output = self.d, group.column, group.output
+        a, x, s = self.a[column, output], d.coordinates.x[column], d.scale[column]
+        sigma, rounding = (n[output] for n in d.noise())
+        slack = (rounding + 16 * EPS * self.row_scale[output]) / s
+        tol = self.tol._replace(atol=np.maximum(self.tol.atol, 16 * self.tol.unit * self.row_scale[output] / s))
+        found = estimate(slopes, f, x, sigma, rounding, slack)
+        magnitude = np.maximum(np.abs(f), np.max(np.abs(d.coordinates.x), initial=0.0))
+        longest_flat = np.max(np.where(slopes.flat, slopes.h, 0.0), axis=0)
+        with np.errstate(all="ignore"):
+            flat_bound = np.where(longest_flat > 0, 2 * EPS * magnitude / longest_flat, 0.0)
+        deep = slopes.exponents[0] <= DEEP
+        negligible = 16 * EPS * self.row_scale[output] / s
+        verdict = judge(a, slopes, found, flat_bound, f, tol, deep, slopes.exponents[-1] >= HIGH, negligible)
+        D, E = found.D, found.E
+        all_flat = np.all(slopes.flat, axis=0)
+        D, E = np.where(all_flat, 0.0, D), np.where(all_flat, flat_bound, E)
+        kink, jump = kink_shape(slopes, f, sigma)
+        if deep:
+            inside = between(a, slopes.D[0], slopes.asym[0], flat_bound)
+            named = kink & (verdict != Verdict.AGREE)
+            verdict[named] = np.where(inside, Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE)[named]
+            D, E = np.where(named, slopes.D[0], D), np.where(named, slopes.asym[0], E)
+            verdict[jump & (0.1 * np.abs(D) < E) & (verdict == Verdict.UNSETTLED)] = Verdict.NEAR_KINK
+        else:
+            # What may be a kink is looked at further down before anything is said.
+            verdict[(kink | jump) & (verdict != Verdict.AGREE)] = Verdict.UNSETTLED
+        self.numeric[column, output], self.bound[column, output] = D, E
+        self._wish_further(group, slopes, found.best, found.noise_limited, kink | jump, complete)
+        if last:
+            verdict[verdict == Verdict.UNSETTLED] = Verdict.SCALES
+            noisy = (verdict == Verdict.SCALES) & found.noise_limited & np.isfinite(E)
+            verdict[noisy] = Verdict.NOISE
+        self.verdict[column, output] = verdict
+
+    def _wish_further(
+        self, group: _Entries, slopes: Slopes, best: Array, noisy: Array, kinked: Array, complete: bool
+    ) -> None:
+        steps = len(slopes.exponents)
+        wish = np.where(noisy & (best >= steps - 2), UP, 0)
+        wish |= np.where((~noisy & (best <= 1)) | kinked, DOWN, 0)
+        if slopes.exponents[-1] < HIGH:
+            wish |= UP
+        if not complete:
+            wish |= DOWN
+        wish = np.where(wish == 0, DENSER, wish)
+        self._wish(group, wish)
+        for j, b in zip(group.column, best, strict=True):
+            self.best[int(j)] = int(b)
+
+    def _wish(self, group: _Entries, wish: Any) -> None:
+        for j, w in zip(group.column, np.broadcast_to(wish, group.column.shape), strict=True):
+            self.wishes[int(j)] = self.wishes.get(int(j), 0) | int(w)
+
+    def _settle(self, group: _Entries, verdict: Array) -> None:
+        self.verdict[group.column, group.output] = verdict
+
+
+UP, DOWN, DENSER = 1, 2, 4
+"""Which steps an open entry asks for next."""
+
+
+class _Entries(NamedTuple):
+    """Values of some entries at the steps of their columns: (steps, entries), from the smallest step."""
+
+    exponents: tuple[int, ...]
+    up: Array
+    down: Array
+    h_up: Array
+    h_down: Array
+    column: Array
+    output: Array
+
+    def only(self, members: Array) -> _Entries:
+        return _Entries(self.exponents, *(part[..., members] for part in self[1:]))
+
+    def at_steps(self, kept: Array) -> _Entries:
+        exponents = tuple(e for e, keep in zip(self.exponents, kept, strict=True) if keep)
+        return _Entries(exponents, *(part[kept] for part in self[1:5]), self.column, self.output)
+
+
+def _patterns(finite: Array) -> Iterator[tuple[Array, Array]]:
+    """Entries grouped by which of their steps are usable."""
+    patterns, which = np.unique(finite, axis=1, return_inverse=True)
+    for k in range(patterns.shape[1]):
+        yield patterns[:, k], np.ravel(which) == k
+
+
+def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> tuple[Array, Array, Array, Array]:
+    """Step, central quotient, asymmetry and flatness, from the values on both sides and the distances gone.
+
+    D = (f+ - f-)/(h+ + h-) - (F - B)(h+ - h-)/(h+ + h-), F = (f+ - f0)/h+, B = (f0 - f-)/h-; asym = |F - B|/2. The second
+    term takes out the fake slope f'' (h+ - h-)/2 of two distances that rounding made unequal.
+    """
+    with np.errstate(all="ignore"):
+        F, B = (up - f0) / h_up, (f0 - down) / h_down
+        total = h_up + h_down
+        D = (up - down) / total - (F - B) * ((h_up - h_down) / total)
+        return total / 2, D, np.abs(F - B) / 2, (up == f0) & (down == f0)

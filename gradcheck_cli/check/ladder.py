@@ -1,0 +1,151 @@
+"""A slope and a bound of its error from differences at many step sizes.
+
+Everything here works on arrays whose first axis is the steps, from the smallest to the largest, and whose second is the
+entries. Central differences err by a series in h^2, one-sided ones by a series in h: `z` is that power of h.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+EPS = 2.0**-52
+ORDERS = 6
+"""Extrapolations use at most so many larger steps; beyond, the larger steps only bring their own trouble."""
+NOISE_FACTOR = 2.2
+"""What a rounding error of size N in each value makes of a difference quotient, N/h, after extrapolation: the sum of the
+extrapolation's weights stays below 2.2 for steps that double or more."""
+
+
+class Slopes(NamedTuple):
+    """Difference quotients of some entries, all at the same exponents."""
+
+    exponents: tuple[int, ...]
+    h: Array
+    """Steps, (steps, entries)."""
+    D: Array
+    """Difference quotients."""
+    asym: Array
+    """Half the difference of the two one-sided quotients."""
+    flat: Array
+    """Whether the forward did not move at all at this step, on either side."""
+    power: int
+    """2 for central quotients, 1 for one-sided ones."""
+
+
+class Estimate(NamedTuple):
+    """A slope `D` per entry, within `E` of the truth, and how it was come by."""
+
+    D: Array
+    E: Array
+    best: Array
+    """Position of the step whose candidate was chosen."""
+    noise_limited: Array
+    """Whether rounding noise, not the step's length, makes most of the bound."""
+    seen: Array
+    """The largest noise seen on the steps below the chosen one."""
+    values: Array
+    """All candidates, (steps, entries),"""
+    bounds: Array
+    """and their bounds; infinite where a step gives no candidate."""
+
+
+def neville(z: Array, D: Array) -> list[Array]:
+    """T[q][k], the value at 0 of the polynomial of degree q in z through D[k], ..., D[k+q].
+
+    T[q][k] = (z[k+q] T[q-1][k] - z[k] T[q-1][k+1]) / (z[k+q] - z[k])
+    """
+    table = [D]
+    for q in range(1, min(ORDERS, len(D) - 1) + 1):
+        last = table[-1]
+        table.append((z[q:] * last[:-1] - z[:-q] * last[1:]) / (z[q:] - z[:-q]))
+    return table
+
+
+def observed_noise(h: Array, table: list[Array]) -> Array:
+    """n[k] = h[k] min_q |T[q][k] - T[q][k+1]|: what neighbouring extrapolations disagree by, seen as noise in the values."""
+    steps = len(h)
+    noise = np.full_like(h, np.inf)
+    for T in table:
+        change = np.abs(T[:-1] - T[1:])
+        noise[: len(change)] = np.fmin(noise[: len(change)], change)
+    noise[steps - 1] = 0.0
+    return np.where(np.isfinite(noise), h * noise, 0.0)
+
+
+def noise_bound(
+    slopes: Slopes, observed: Array, f: Array, x: Array, sigma: Array, rounding: Array
+) -> tuple[Array, Array]:
+    """N[k], the noise to reckon with at step k, and seen[k], the largest one observed below k.
+
+    Below three samples N = max(assumed, seen), where assumed = max(2 EPS |f| (8 at the smallest step) + EPS |x D|, the
+    probed noise); with three or more the sample is trusted: N = max(EPS |f|/2, rounding, 2 seen).
+    """
+    seen = np.zeros_like(observed)
+    seen[1:] = np.maximum.accumulate(observed[:-1], axis=0)
+    N = np.empty_like(observed)
+    for k, e in enumerate(slopes.exponents):
+        if k < 3:
+            assumed = (8 if k == 0 else 2) * EPS * np.abs(f) + EPS * np.abs(x * slopes.D[k])
+            N[k] = np.maximum(np.maximum(assumed, sigma if e >= -17 else rounding), seen[k])
+        else:
+            N[k] = np.maximum(np.maximum(EPS * np.abs(f) / 2, rounding), 2 * seen[k])
+    return N, seen
+
+
+def truncation_bound(slopes: Slopes, z: Array, table: list[Array], N: Array, k: int) -> tuple[Array, Array]:
+    """For step k the extrapolation with the least truncation error, and that error.
+
+    T[q][k] is trusted to err by its damped change |T[q][k] - T[q-1][k]| only where the quotients really follow a
+    polynomial in z up to step k+q: where the q smaller ones predict D[k+q] to within the noise, or a tenth of what the
+    quotients change by altogether. Elsewhere it is charged the undamped |T[q-1][k] - T[q-1][k+1]| (Ridders), and larger steps
+    are not heard.
+    """
+    D, h = slopes.D, slopes.h
+    value, error = D[k], np.full(D.shape[1], np.inf)
+    listening = np.ones(D.shape[1], bool)
+    low = high = D[k]
+    growth = np.ones(D.shape[1])
+    for q in range(1, min(ORDERS, len(D) - 1 - k) + 1):
+        low, high = np.minimum(low, D[k + q]), np.maximum(high, D[k + q])
+        undamped = np.abs(table[q - 1][k] - table[q - 1][k + 1])
+        growth = np.ones_like(growth)
+        for j in range(k + 1, k + q):
+            growth = growth * (z[k + q] / z[j] - 1)
+        misprediction = np.maximum(undamped, 4 * EPS * np.abs(D[k])) * growth
+        smooth = misprediction <= 0.1 * (high - low) + 4 * N[k] / h[k]
+        change = np.where(smooth, np.abs(table[q][k] - table[q - 1][k]), undamped)
+        better = listening & (change < error)
+        value, error = np.where(better, table[q][k], value), np.where(better, change, error)
+        if q >= 2:
+            listening &= smooth
+    return value, error
+
+
+def estimate(slopes: Slopes, f: Array, x: Array, sigma: Array, rounding: Array, slack: Array) -> Estimate:
+    """The candidate with the least bound, E = NOISE_FACTOR N/h + truncation + slack + 4 EPS |D|.
+
+    Every candidate's bound is raised to its distance from any smaller step's candidate less that one's bound. `slack` is
+    what both roads may be off by without any step showing it: rounding that is smooth in x, and rounding inside the rule.
+    """
+    z = slopes.h**slopes.power
+    with np.errstate(all="ignore"):
+        table = neville(z, slopes.D)
+        N, seen = noise_bound(slopes, observed_noise(slopes.h, table), f, x, sigma, rounding)
+        values, bounds = np.empty_like(slopes.D), np.full_like(slopes.D, np.inf)
+        noise = NOISE_FACTOR * N / slopes.h
+        useful = ~np.logical_and.accumulate(slopes.flat, axis=0)
+        for k in range(len(slopes.D)):
+            values[k], truncation = truncation_bound(slopes, z, table, N, k)
+            bounds[k] = np.where(useful[k], noise[k] + truncation, np.inf)
+            for j in range(k):
+                bounds[k] = np.fmax(bounds[k], np.abs(values[k] - values[j]) - bounds[j])
+        bounds = np.where(np.isnan(bounds), np.inf, bounds)
+        best = np.argmin(bounds, axis=0)
+        pick = (best, np.arange(len(best)))
+        extra = slack + 4 * EPS * np.abs(values[pick])
+    return Estimate(
+        values[pick], bounds[pick] + extra, best, noise[pick] > bounds[pick] / 2, seen[pick], values, bounds
+    )

@@ -1,0 +1,93 @@
+"""`Problem`: all that a check needs to know, as plain arrays and callables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcheck_cli.engine.graph import GraphStats
+from gradcheck_cli.errors import Location
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of a check; the spec language's `check:` block."""
+
+    rtol: float | None = None
+    """Largest relative error of an entry that still counts as agreement; None: 1e-7, or 1e-3 with `eps`."""
+    atol: float | None = None
+    """Absolute floor, in output units per input unit; None: 0, or 1e-5 with `eps`."""
+    eps: float | None = None
+    """A fixed step: plain central differences and an allclose verdict, instead of the adaptive ones."""
+    order: int = 1
+    """2: the derivative of the rule itself is checked too."""
+    points: int = 1
+    """How many random draws of the inputs are tried."""
+    mode: str = ""
+    """`full`, `projected`, or '': full up to `FULL_ENTRIES` Jacobian entries."""
+    kinks: str = "subgradient"
+    """`subgradient`, `fail` or `skip`."""
+    seed: int = 0
+
+    def tolerances(self) -> tuple[float, float]:
+        """Rtol and atol; with `eps` the defaults are those of PyTorch's gradcheck."""
+        rtol, atol = (1e-7, 0.0) if self.eps is None else (1e-3, 1e-5)
+        return rtol if self.rtol is None else self.rtol, atol if self.atol is None else self.atol
+
+
+class Input(NamedTuple):
+    """One argument of the function."""
+
+    name: str
+    value: Array
+    requires_grad: bool = True
+    structure: str = ""
+    """`symmetric` or `lower`: only such matrices are inputs."""
+    bounds: tuple[float, float] | None = None
+    """Where the function is defined."""
+    location: Location | None = None
+
+
+class Pulled(NamedTuple):
+    """A forward that was run for its rule."""
+
+    outputs: tuple[Array, ...]
+    vjp: Callable[[Sequence[Array]], Sequence[Array | None]]
+    """From one cotangent per output to one gradient (or None) per input that requires one. May raise RuleError."""
+    stats: GraphStats
+    differentiable: tuple[bool, ...] = ()
+    """For each output whether a rule leads back from it; empty: every floating or complex one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A function at a point, and the rule that claims its derivative there."""
+
+    name: str
+    inputs: tuple[Input, ...]
+    primal: Callable[..., Sequence[Array]]
+    """The plain forward: from one array per input to the outputs."""
+    pullback: Callable[[Sequence[Array]], Pulled]
+    """The rule, from the road that is judged."""
+    outputs: tuple[str, ...] = ()
+    """Names of the outputs; out, or out0, out1, ... where there are none."""
+    settings: Settings = field(default_factory=Settings)
+    batched_primal: Callable[[Sequence[Array], Sequence[bool]], Sequence[Array]] | None = None
+    """The forward on inputs of which the flagged ones carry a leading axis of copies."""
+    pushforward: Callable[[Sequence[Array], Sequence[Array]], Sequence[Array]] | None = None
+    """A forward rule: from the inputs and one tangent per input that requires grad to the outputs' tangents."""
+    second: Callable[[], Problem] | None = None
+    """Makes the problem whose function is this problem's rule, for order 2."""
+    surrogate: bool = False
+    location: Location | None = None
+    """Where the rule stands."""
+    jvp_location: Location | None = None
+
+    def differentiable_inputs(self) -> tuple[int, ...]:
+        """Positions of the inputs that require a gradient."""
+        return tuple(i for i, x in enumerate(self.inputs) if x.requires_grad)

@@ -1,0 +1,157 @@
+"""What a check found: immutable results, which every report is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcheck_cli.check.findings import CODES, Finding
+from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict
+from gradcheck_cli.engine.graph import GraphStats
+from gradcheck_cli.errors import Location
+
+Array = np.ndarray[Any, Any]
+
+
+class Entry(NamedTuple):
+    """One Jacobian entry that is worth showing."""
+
+    output: str
+    output_index: tuple[int, ...]
+    input_index: tuple[int, ...]
+    claimed: float
+    numeric: float
+    error_bound: float
+    verdict: Verdict
+    part: str = ""
+    """`re` or `im` where the input is complex."""
+
+    @property
+    def error(self) -> float:
+        """|claimed - numeric|."""
+        return abs(self.claimed - self.numeric)
+
+    @property
+    def relative_error(self) -> float:
+        """|claimed - numeric| / max(|claimed|, |numeric|)."""
+        size = max(abs(self.claimed), abs(self.numeric))
+        return self.error / size if size else 0.0
+
+    @property
+    def resolution(self) -> float:
+        """The relative error down to which this entry could be checked."""
+        size = max(abs(self.claimed), abs(self.numeric))
+        return self.error_bound / size if size else float("inf")
+
+
+@dataclass(frozen=True, eq=False)
+class InputResult:
+    """One input's share of a check. The arrays have the Jacobian's shape (output size, input size)."""
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: str
+    """`pass`, `fail`, `inconclusive`, or `error`."""
+    claimed: Array
+    numeric: Array
+    error_bound: Array
+    verdicts: Array
+    """Of every entry, as numbers of `Verdict`."""
+    entries: int
+    """Jacobian entries of this input."""
+    max_abs_error: float = 0.0
+    max_rel_error: float = 0.0
+    worst: Entry | None = None
+    """The entry with the largest relative error."""
+    mismatches: tuple[Entry, ...] = ()
+    """The wrong entries, worst first (at most `SHOWN`)."""
+    undecided: tuple[Entry, ...] = ()
+    """Entries that could not be decided, the worst resolution first (at most `SHOWN`)."""
+    bound: float = 0.0
+    """The largest error bound among the entries that were settled."""
+
+    @property
+    def checked(self) -> int:
+        """How many entries were compared."""
+        return int(self.verdicts.size)
+
+    @property
+    def kinks(self) -> int:
+        """How many entries sit on a kink or an edge."""
+        return int(np.isin(self.verdicts, KINKS).sum())
+
+    @property
+    def inconclusive(self) -> int:
+        """How many entries could not be decided."""
+        return int(np.isin(self.verdicts, UNDECIDED).sum())
+
+    @property
+    def wrong(self) -> int:
+        """How many entries are wrong."""
+        return int(np.isin(self.verdicts, FAILING).sum())
+
+
+SHOWN = 100
+"""Single entries that a result lists; the arrays hold all of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class CheckResult:
+    """One function at one set of inputs."""
+
+    function: str
+    case: str = "default"
+    file: str = ""
+    location: Location | None = None
+    verdict: str = "pass"
+    """`pass`, `fail`, `inconclusive`, or `error`."""
+    inputs: tuple[InputResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    graph: GraphStats = field(default_factory=GraphStats)
+    forward_evaluations: int = 0
+    backward_evaluations: int = 0
+    seconds: float = 0.0
+    seed: int = 0
+    method: str = ""
+    """How the differences were taken."""
+    expected: str = ""
+    """What the case expects, where that is not a pass: `fail`, `fail GC201`, `kink`."""
+
+    @property
+    def name(self) -> str:
+        """Function and, where there are several, case."""
+        return self.function if self.case == "default" else f"{self.function}[{self.case}]"
+
+    @property
+    def entries(self) -> int:
+        """Jacobian entries that were compared."""
+        return sum(x.checked for x in self.inputs)
+
+    def expecting(self, verdict: str, code: str) -> CheckResult:
+        """This result, judged by what its case expects: a rule documented as wrong passes if it is found wrong."""
+        if verdict == "pass" or self.verdict == "error":
+            return self
+        expected = f"{verdict} {code}".strip()
+        if verdict == "kink":
+            if self.verdict != "pass" or any(x.kinks for x in self.inputs):
+                return replace(self, expected=expected)
+            finding = Finding("GC402", CODES["GC402"].title, self.location)
+            return replace(self, expected=expected, verdict="fail", findings=(*self.findings, finding))
+        codes = [f.code for f in self.findings if f.verdict == "fail"]
+        if code in codes or (not code and codes):
+            return replace(self, expected=expected, verdict="pass")
+        if codes:
+            finding = Finding("GC403", f"expected {code}, found {', '.join(dict.fromkeys(codes))}", self.location)
+        elif self.verdict == "inconclusive":
+            return replace(self, expected=expected)
+        else:
+            finding = Finding("GC401", CODES["GC401"].title, self.location)
+        return replace(self, expected=expected, verdict="fail", findings=(*self.findings, finding))
+
+
+def overall(findings: tuple[Finding, ...] | list[Finding], inputs: tuple[InputResult, ...] = ()) -> str:
+    """The verdict that follows: an error before a failure before an open question."""
+    found = {f.verdict for f in findings} | {x.verdict for x in inputs}
+    return next((v for v in ("error", "fail", "inconclusive") if v in found), "pass")

@@ -1,0 +1,136 @@
+"""The judge: a pure function from a claimed value and a measured slope to a verdict."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcheck_cli.check.ladder import EPS, Estimate, Slopes
+
+Array = np.ndarray[Any, Any]
+
+
+class Verdict(IntEnum):
+    """What is known of one Jacobian entry."""
+
+    UNSETTLED = 0
+    AGREE = 1
+    DISAGREE = 2
+    KINK_BETWEEN = 3
+    """A kink, and the claimed value lies between the one-sided slopes."""
+    KINK_OUTSIDE = 4
+    EDGE = 5
+    """The border of the domain, where the slope has no limit from inside."""
+    NOISE = 6
+    """Inconclusive: the rounding noise is larger than what is to be resolved."""
+    SCALES = 7
+    """Inconclusive: the step sizes tell different slopes."""
+    NEAR_KINK = 8
+    """Inconclusive: a kink or jump too near to be separated."""
+    NOT_FINITE = 9
+    """Inconclusive: the forward is not finite here or around."""
+    SKIPPED = 10
+    """Not compared: a kink, with `kinks: skip`."""
+
+
+PASSING = (Verdict.AGREE, Verdict.KINK_BETWEEN, Verdict.EDGE, Verdict.SKIPPED)
+FAILING = (Verdict.DISAGREE, Verdict.KINK_OUTSIDE)
+KINKS = (Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE, Verdict.EDGE, Verdict.SKIPPED)
+UNDECIDED = (Verdict.UNSETTLED, Verdict.NOISE, Verdict.SCALES, Verdict.NEAR_KINK, Verdict.NOT_FINITE)
+
+DEEP = -30
+"""A kink is only believed when seen down to 2^-30 of the scale; structure finer than that goes unseen."""
+HIGH = -3
+"""Nothing is accused before steps up to 2^-3 of the scale have been heard."""
+
+
+class Tolerance(NamedTuple):
+    """tol(a, D) = max(rtol max(|a|, |D|), atol): what counts as agreement."""
+
+    rtol: float
+    atol: float = 0.0
+    unit: float = 0.0
+    """Rounding unit of a rule that works in less than double precision; it may be off by 16 of them of its row."""
+
+    def of(self, a: Array, D: Array) -> Array:
+        """The largest difference that counts as agreement."""
+        tol: Array = np.maximum(self.rtol * np.maximum(np.abs(a), np.abs(D)), self.atol)
+        return tol
+
+
+def judge(
+    a: Array,
+    slopes: Slopes,
+    found: Estimate,
+    flat_bound: Array,
+    f: Array,
+    tolerance: Tolerance,
+    deep: bool,
+    high: bool,
+    negligible: Array,
+) -> Array:
+    """A verdict per entry; UNSETTLED where another look at other steps may decide.
+
+    agree       E <= tol and |a - D| <= tol; or a = 0 where the forward does not move at all, or where it has a critical
+                point: |D| <= E <= 1e-9 of the largest slope around; or |a| <= negligible (the rule's own rounding, measured
+                by its row) where the forward moves by no more than 8 EPS |f| at any step up to 2^HIGH
+    disagree    |a - D| > tol + E and E < |a - D| / 2, after steps up to 2^HIGH, with noise that rounding explains (or down
+                to 2^DEEP), and no other scale backing a
+    """
+    D, E = found.D, found.E
+    with np.errstate(all="ignore"):
+        tol = tolerance.of(a, D)
+        error = np.abs(a - D)
+        all_flat = np.all(slopes.flat, axis=0)
+        steepest = np.max(np.where(np.isfinite(slopes.D), np.abs(slopes.D), 0.0), axis=0)
+        agree = (tol >= E) & (error <= tol)
+        agree |= (a == 0) & all_flat
+        agree |= (a == 0) & (np.abs(D) <= E) & (1e-9 * steepest >= E)
+        moved = np.max((np.abs(slopes.D) + slopes.asym) * slopes.h, axis=0)
+        agree |= high & (np.abs(a) <= negligible) & (moved <= 8 * EPS * np.abs(f))
+        rounding_explains = found.seen <= 32 * 2 * EPS * np.maximum(np.abs(f), EPS)
+        backed = np.any(
+            (np.abs(a - found.values) <= np.maximum(found.bounds, tol))
+            & (np.abs(D - found.values) > E)
+            & np.isfinite(found.bounds),
+            axis=0,
+        )
+        started_flat = slopes.flat[0]
+        disagree = (error > tol + E) & (error / 2 > E) & ~backed & (rounding_explains | deep)
+        disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & (found.best >= 1)
+        # A forward that never moves has slope 0 to within the rounding of its largest step.
+        disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high
+        # A claimed NaN or infinity is wrong where the slope is a number.
+        disagree |= ~np.isfinite(a) & high & ((1e-2 * np.maximum(np.abs(D), steepest) > E) | all_flat)
+    verdict = np.full(a.shape, Verdict.UNSETTLED, dtype=np.int8)
+    verdict[disagree] = Verdict.DISAGREE
+    verdict[agree] = Verdict.AGREE
+    return verdict
+
+
+def kink_shape(slopes: Slopes, f: Array, seen_floor: Array) -> tuple[Array, Array]:
+    """Where the two one-sided slopes differ at the three smallest steps, by an amount that does not shrink with h: a kink;
+    and where the two one-sided values do: a jump.
+
+    kink: asym h > 16 max(2 EPS |f|, noise), and asym ~ h^p with |p| <= 0.15 (smooth: p = 1)
+    jump: |f+ - f-| the same to 1e-3, and more than 2^-26 |f|
+    """
+    if len(slopes.h) < 3 or slopes.power != 2:
+        none = np.zeros(f.shape, bool)
+        return none, none
+    with np.errstate(all="ignore"):
+        h, asym, rise = slopes.h[:3], slopes.asym[:3], np.abs(2 * slopes.h[:3] * slopes.D[:3])
+        loud = np.all(asym * h > 16 * np.maximum(2 * EPS * np.abs(f), seen_floor), axis=0)
+        exponent = np.log(asym[2] / asym[0]) / np.log(h[2] / h[0])
+        kink = loud & (np.abs(exponent) <= 0.15)
+        jump = (np.ptp(rise, axis=0) <= 1e-3 * np.max(rise, axis=0)) & (np.min(rise, axis=0) > 2.0**-26 * np.abs(f))
+        jump &= np.min(rise, axis=0) > 0
+    return kink, jump
+
+
+def between(a: Array, D: Array, asym: Array, E: Array) -> Array:
+    """Whether `a` lies between the one-sided slopes D - asym and D + asym, to a thousandth of their distance."""
+    result: Array = np.abs(a - D) <= asym * (1 + 1e-3) + np.where(np.isfinite(E), E, 0.0)
+    return result

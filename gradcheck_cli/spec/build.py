@@ -1,0 +1,217 @@
+"""From what a file says to problems that can be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.check.engine_problem import engine_problem
+from gradcheck_cli.check.problem import Input, Problem, Settings
+from gradcheck_cli.engine.batching import batched
+from gradcheck_cli.engine.function import CustomNode
+from gradcheck_cli.engine.modes import MODE
+from gradcheck_cli.engine.node import tensor_at
+from gradcheck_cli.engine.stop import freeze
+from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.errors import RuleError, SpecError
+from gradcheck_cli.spec.language.pieces import SEQUENCES
+from gradcheck_cli.spec.language.statics import as_array
+from gradcheck_cli.spec.model import Case, CheckOptions, FunctionSpec, SpecFile
+from gradcheck_cli.spec.names import output_values
+from gradcheck_cli.spec.values import constant_value, input_value
+
+Array = np.ndarray[Any, Any]
+
+
+class SpecFunction:
+    """A function of a file. On arrays it is its forward; on tensors a function with a rule is one node of the graph."""
+
+    def __init__(self, spec: FunctionSpec, file: Mapping[str, SpecFunction], constants: Mapping[str, Any] | None = None) -> None:
+        self.spec, self.file = spec, file
+        self.constants = {n: constant_value(v) for n, v in (constants or spec.constants).items()}
+
+    def __call__(self, *inputs: Any) -> Any:
+        wanted = MODE.enabled and any(type(x) is Tensor and x.requires_grad for x in inputs)
+        if wanted and self.spec.backward is not None:
+            outputs = self._record(inputs)
+        else:
+            outputs = self.run(inputs)[0]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def run(self, inputs: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The outputs, and every name that forward assigned."""
+        names = {**self.constants, **dict(zip(self.spec.inputs, inputs, strict=True))}
+        run = self.spec.forward.run(names, self.file)
+        return tuple(as_array(v) if type(v) in SEQUENCES else v for v in run.values), run.names
+
+    def _record(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Run forward on arrays, and leave a node that holds what the rule reads."""
+        arrays = [x.data if type(x) is Tensor else x for x in inputs]
+        outputs, names = self.run(arrays)
+        outputs = tuple(np.asarray(y) for y in outputs)
+        scope = self._scope(arrays, outputs, names)
+        rule = self.spec.backward
+        assert rule is not None
+
+        def pull(grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
+            known = self._scope_on_graph(node, arrays) if create_graph else scope
+            return self._gradients({**known, **self._cotangents(grads)})
+
+        node = CustomNode(
+            self.spec.name,
+            inputs,
+            outputs,
+            pull,
+            input_names=tuple(self.spec.inputs),
+            location=rule.location,
+            locations=dict(rule.locations or {}),
+        )
+        reads = self._rule_reads()
+        node.keep = lambda: [(n, v) for n, v in scope.items() if n in reads and isinstance(v, np.ndarray)]
+        return tuple(
+            Tensor._wrap(y, node, k) if y.dtype.kind in "fc" else Tensor._wrap(y) for k, y in enumerate(outputs)
+        )
+
+    def _scope(self, inputs: Sequence[Any], outputs: Sequence[Any], names: Mapping[str, Any]) -> dict[str, Any]:
+        """What a rule may read besides the cotangents."""
+        values = {name: outputs[k] for name, k in output_values(self.spec.outputs).items()}
+        return {**self.constants, **names, **dict(zip(self.spec.inputs, inputs, strict=True)), **values}
+
+    def _scope_on_graph(self, node: CustomNode, arrays: Sequence[Any]) -> dict[str, Any]:
+        """The same as functions of the inputs, for a rule that is itself to be differentiated."""
+        tensors = [tensor_at(edge, a) for edge, a in zip(node.next_functions, arrays, strict=True)]
+        outputs, names = self.run(tensors)
+        return self._scope(tensors, outputs, names)
+
+    def _cotangents(self, grads: Sequence[Any]) -> dict[str, Any]:
+        found = {f"grad_{name}": g for name, g in zip(self.spec.outputs, grads, strict=True)}
+        return {**found, "grad": grads[0]} if len(grads) == 1 else found
+
+    def _rule_reads(self) -> set[str]:
+        rule = self.spec.backward
+        assert rule is not None
+        programs = [rule.block, *(rule.programs or {}).values()]
+        return {name for program in programs if program is not None for name in program.reads}
+
+    def _gradients(self, names: Mapping[str, Any]) -> list[Any]:
+        """One gradient per input: None where the rule says none, zeros where the rule leaves an input out."""
+        rule = self.spec.backward
+        assert rule is not None
+        wanted = [name for name, x in self.spec.inputs.items() if x.requires_grad]
+        found: dict[str, Any] = {}
+        if rule.programs is not None:
+            for name, program in rule.programs.items():
+                place = (rule.locations or {}).get(name, rule.location)
+                found[name] = None if program is None else self._run_rule(program, names, name, place)[0]
+        elif rule.block is not None:
+            values = self._run_rule(rule.block, names, "", next(iter((rule.locations or {}).values()), rule.location))
+            if not rule.block.keys and len(values) != len(wanted):
+                raise RuleError(
+                    "count",
+                    f"{self.spec.name}: the rule must return {len(wanted)} gradients ({', '.join(wanted)}), "
+                    f"but returns {len(values)}",
+                    rule=self.spec.name,
+                    location=rule.location,
+                )
+            found = dict(zip(rule.block.keys or wanted, values, strict=True))
+        missing = {name: np.zeros(np.shape(_data(names[name])), _data(names[name]).dtype) for name in wanted if name not in found}
+        return [({**missing, **found})[name] if name in wanted else None for name in self.spec.inputs]
+
+    def _run_rule(self, program: Any, names: Mapping[str, Any], name: str, place: Any) -> tuple[Any, ...]:
+        try:
+            values = program.run(names, self.file).values
+        except SpecError as error:
+            mistake = error.mistakes[0]
+            raise RuleError(
+                "raised",
+                f"{self.spec.name}: the rule{f' for {name!r}' if name else ''} cannot be evaluated: {mistake.message}",
+                rule=self.spec.name,
+                input_name=name,
+                location=mistake.location or place,
+            ) from error
+        return tuple(as_array(v) if type(v) in SEQUENCES else v for v in values)
+
+    def forward_rule(self, inputs: Sequence[Array], tangents: Sequence[Array]) -> Sequence[Array]:
+        """The outputs' tangents by the jvp rule."""
+        outputs, names = self.run(inputs)
+        wanted = [name for name, x in self.spec.inputs.items() if x.requires_grad]
+        own = {f"t_{name}": t for name, t in zip(wanted, tangents, strict=True)}
+        program = self.spec.jvp
+        assert program is not None
+        place = self.spec.jvp_location or self.spec.location
+        values = self._run_rule(program, {**self._scope(inputs, outputs, names), **own}, "", place)
+        if program.keys:
+            values = tuple(dict(zip(program.keys, values, strict=True))[name] for name in self.spec.outputs)
+        for name, y, t in zip(self.spec.outputs, outputs, values, strict=True):
+            if np.shape(t) != np.shape(y):
+                message = f"{self.spec.name}: the tangent of {name!r} must have shape {np.shape(y)}, but has {np.shape(t)}"
+                raise RuleError("shape", message, rule=self.spec.name, location=place)
+        return [np.asarray(t) for t in values]
+
+
+def _data(value: Any) -> Any:
+    return value.data if type(value) is Tensor else np.asarray(value)
+
+
+def functions_of(file: SpecFile) -> dict[str, SpecFunction]:
+    """The file's functions, each able to call the others."""
+    functions: dict[str, SpecFunction] = {}
+    for name, spec in file.functions.items():
+        functions[name] = SpecFunction(spec, functions)
+    return functions
+
+
+def settings_of(options: CheckOptions, overrides: Mapping[str, Any]) -> Settings:
+    """A case's options, under those of the command line."""
+    given = {f.name: getattr(options, f.name) for f in fields(options) if getattr(options, f.name) is not None}
+    return Settings(**{**given, **{n: v for n, v in overrides.items() if v is not None}})
+
+
+def problems(
+    file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mapping[str, Any]
+) -> Iterator[Callable[[], Problem]]:
+    """One problem per draw of the inputs, made when called. Raises SpecError then, where the inputs cannot be had."""
+    settings = settings_of(case.check, overrides)
+    for point in range(settings.points if any(x.kind not in ("literal", "file") for x in case.inputs.values()) else 1):
+        yield lambda point=point: _problem(file, spec, case, settings, point)  # type: ignore[misc]
+
+
+def _problem(file: SpecFile, spec: FunctionSpec, case: Case, settings: Settings, point: int) -> Problem:
+    functions = functions_of(file)
+    function = SpecFunction(spec, functions, case.constants)
+    folder = str(Path(file.path).parent)
+    rule = spec.backward
+    inputs = [
+        Input(
+            name,
+            input_value(x, case.constants, folder, (settings.seed, spec.name, case.name, point)),
+            x.requires_grad,
+            x.structure,
+            x.bounds,
+            (rule.locations or {}).get(name) if rule is not None else spec.location,
+        )
+        for name, x in case.inputs.items()
+    ]
+    plain = freeze(lambda *arrays: function.run(arrays)[0], *[x.value for x in inputs])
+
+    def many(arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
+        found: Sequence[Array] = batched(plain, arrays, flags)
+        return found
+
+    return engine_problem(
+        spec.name,
+        inputs,
+        function,
+        primal=plain,
+        batched_primal=many,
+        outputs=spec.outputs,
+        settings=settings,
+        pushforward=function.forward_rule if spec.jvp is not None else None,
+        surrogate=spec.surrogate,
+        location=rule.location if rule is not None else spec.location,
+        jvp_location=spec.jvp_location,
+    )

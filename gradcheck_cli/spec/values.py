@@ -1,0 +1,113 @@
+"""The arrays that a case's inputs and constants stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from gradcheck_cli.errors import Mistake, SpecError
+from gradcheck_cli.spec import limits
+from gradcheck_cli.spec.model import Constant, InputSpec
+
+Array = np.ndarray[Any, Any]
+
+
+def constant_value(value: Constant) -> Any:
+    """A constant as expressions see it: numbers, booleans and texts as they are, lists as arrays."""
+    return np.array(value) if isinstance(value, tuple) else value
+
+
+def input_value(spec: InputSpec, constants: dict[str, Constant], folder: str, seed: tuple[int, str, str, int]) -> Array:
+    """The input's array. `seed` is the run's seed, function, case, and number of the draw; the input's own name is added,
+    so that no input's numbers depend on what else a file holds."""
+    if spec.kind == "literal":
+        value = np.array(spec.value, dtype=spec.dtype)
+        value = value.reshape(spec.resolved_shape(constants)) if not value.size else value
+    elif spec.kind == "file":
+        value = _load(spec, Path(folder))
+    else:
+        value = _draw(spec, spec.resolved_shape(constants), seed)
+    _check_domain(spec, value)
+    return value
+
+
+def _draw(spec: InputSpec, shape: tuple[int, ...], seed: tuple[int, str, str, int]) -> Array:
+    number, function, case, point = seed
+    words = [crc32(text.encode()) for text in (function, case, spec.name)]
+    rng = np.random.default_rng([number, point, *words])
+    if spec.kind == "uniform":
+        value = rng.uniform(spec.low, spec.high, shape)
+    elif spec.kind == "integers":
+        value = rng.integers(int(spec.low), int(spec.high), shape)
+    elif spec.kind == "spd":
+        value = _positive_definite(rng, shape, spec.condition)
+    else:
+        value = spec.mean + spec.std * rng.standard_normal(shape)
+        if spec.dtype.startswith("complex"):
+            value = value + 1j * spec.std * rng.standard_normal(shape)
+    value = np.asarray(value).astype(spec.dtype)
+    if spec.structure == "symmetric":
+        value = (value + np.swapaxes(value, -1, -2)) / 2
+    return np.tril(value) if spec.structure == "lower" else value
+
+
+def _positive_definite(rng: Any, shape: tuple[int, ...], condition: float) -> Array:
+    """Symmetric matrices with eigenvalues spread evenly on a log scale from 1/condition to 1."""
+    n = shape[-1]
+    if not n:
+        return np.zeros(shape)
+    q = np.linalg.qr(rng.standard_normal(shape))[0]
+    eigenvalues = np.geomspace(1.0, 1.0 / condition, n)
+    a = (q * eigenvalues) @ np.swapaxes(q, -1, -2)
+    return np.asarray((a + np.swapaxes(a, -1, -2)) / 2)
+
+
+def _load(spec: InputSpec, folder: Path) -> Array:
+    """An array file beside the spec: its header is read first, and nothing is unpickled."""
+    path = folder / str(spec.value)
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(folder.resolve()) or not real.is_file():
+            raise _wrong(spec, f"the file of input '{spec.name}' must be a plain file inside the spec's own folder")
+        with real.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+            count = 1
+            for n in shape:
+                count *= int(n)
+            if dtype.hasobject or dtype.kind not in "biufc":
+                raise _wrong(spec, f"the file of input '{spec.name}' must hold numbers or booleans, not {dtype}")
+            if count > limits.INPUT_ELEMENTS:
+                raise _wrong(spec, f"an input has at most {limits.INPUT_ELEMENTS:,} elements; the file says {count:,}")
+            if count * dtype.itemsize > real.stat().st_size:
+                raise _wrong(spec, f"the file of input '{spec.name}' is shorter than its header says")
+            file.seek(0)
+            value = np.lib.format.read_array(file, allow_pickle=False)
+    except OSError as error:
+        raise _wrong(spec, f"the file of input '{spec.name}' cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, SyntaxError) as error:
+        raise _wrong(spec, f"the file of input '{spec.name}' is no .npy array: {str(error)[:100]}") from None
+    if value.dtype.kind == "c" and not spec.dtype.startswith("complex"):
+        raise _wrong(spec, f"the file of input '{spec.name}' holds complex numbers; say `dtype: complex128`")
+    return np.asarray(value).astype(spec.dtype)
+
+
+def _check_domain(spec: InputSpec, value: Array) -> None:
+    """Refuse values that contradict what the spec says of them."""
+    if spec.structure and (value.ndim < 2 or value.shape[-1] != value.shape[-2]):
+        raise _wrong(spec, f"structure: {spec.structure} needs square matrices; input '{spec.name}' has shape {value.shape}")
+    if spec.structure == "symmetric" and not np.array_equal(value, np.swapaxes(value, -1, -2)):
+        raise _wrong(spec, f"input '{spec.name}' must be symmetric, as its structure says")
+    if spec.structure == "lower" and not np.array_equal(value, np.tril(value)):
+        raise _wrong(spec, f"input '{spec.name}' must be zero above the diagonal, as its structure says")
+    if spec.bounds is not None and not np.all((value >= spec.bounds[0]) & (value <= spec.bounds[1])):
+        message = f"input '{spec.name}' must lie within its bounds {list(spec.bounds)}; found {np.min(value):g} to {np.max(value):g}"
+        raise _wrong(spec, message, "draw from inside: {shape: ..., uniform: [low, high]}")
+
+
+def _wrong(spec: InputSpec, message: str, hint: str = "") -> SpecError:
+    return SpecError([Mistake(spec.location, message, hint)])
