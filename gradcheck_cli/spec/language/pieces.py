@@ -1,0 +1,129 @@
+"""What translation passes around: places in the text, refusals, translated pieces, and their places at run time."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from gradcheck_cli.errors import EngineError, SpecError
+
+if TYPE_CHECKING:
+    from gradcheck_cli.errors import Mistake
+    from gradcheck_cli.spec.document import Text
+
+STATIC, TENSOR, SEQUENCE, SEVERAL = "static", "tensor", "sequence", "several"
+TEXT, NONE, ELLIPSIS, BROKEN = "text", "none", "ellipsis", "broken"
+
+NUMBERS = frozenset({int, float, bool, complex})
+SEQUENCES = frozenset({tuple, list})
+PLAIN = NUMBERS | SEQUENCES | {str}
+
+EXPECTED = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, RecursionError, EngineError)
+"""What running an expression may raise without being a bug of ours; RuleError, an EngineError, is let through."""
+
+
+class Place:
+    """One character of an expression's text; line and column count from 1."""
+
+    __slots__ = ("column", "line", "text")
+
+    def __init__(self, text: Text, line: int, column: int) -> None:
+        self.text, self.line, self.column = text, line, column
+
+    def mistake(self, message: str, hint: str = "") -> Mistake:
+        """A mistake at this place of the file."""
+        return self.text.mistake(self.line, self.column, message, hint)
+
+    def error(self, message: str, hint: str = "") -> SpecError:
+        """The same, ready to raise."""
+        return SpecError([self.mistake(message, hint)])
+
+    def trouble(self, what: str, error: BaseException, values: tuple[Any, ...] = ()) -> SpecError:
+        """The error for `what` (an operator or a function) that raised on `values`; their shapes are named."""
+        message = _reason(error)
+        shapes = [str(value.shape) for value in values if type(value) not in PLAIN and hasattr(value, "shape")]
+        if shapes and "shape" not in message:
+            message += f" (of shape {' and '.join(shapes[:4])})"
+        return self.error(f"{what}: {message}")
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for the result"
+    if isinstance(error, RecursionError):
+        return "calls nest too deeply"
+    if "in its core dimension" in str(error):  # NumPy's words for matmul name neither shape
+        return "the sizes do not fit each other"
+    message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return message.strip().split("\n", 1)[0][:300] or type(error).__name__
+
+
+class Refusal(Exception):  # noqa: N818 - it becomes a mistake
+    """Translation stops here; `at` is the node (or the place) to point at."""
+
+    def __init__(self, at: ast.AST | Place, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.at, self.message, self.hint = at, message, hint
+
+
+class Piece:
+    """A translated expression: `run(frame)` gives its value.
+
+    `kind` says what the value is: STATIC, TENSOR, SEQUENCE (of which some are tensors), SEVERAL (a call's outputs),
+    TEXT, NONE, ELLIPSIS, or BROKEN (a mistake was reported; no check complains about it again). `known` says that the
+    value is `value`, whatever the frame; `count` is the number of SEVERAL values, 0 where it depends.
+    """
+
+    __slots__ = ("count", "kind", "known", "run", "value", "what")
+
+    def __init__(self, kind: str, run: Callable[[Any], Any], *, count: int = 0, what: str = "") -> None:
+        self.kind, self.run, self.count, self.what = kind, run, count, what
+        self.known = False
+        self.value: Any = None
+
+
+def constant(kind: str, value: Any) -> Piece:
+    """A piece whose value is known now."""
+    piece = Piece(kind, lambda frame: value)
+    piece.known, piece.value = True, value
+    return piece
+
+
+BROKEN_PIECE = Piece(BROKEN, lambda frame: None)
+
+
+def kind_of(pieces: list[Piece] | tuple[Piece, ...]) -> str:
+    """STATIC if nothing but static values go in, TENSOR otherwise, BROKEN if any is."""
+    kinds = {piece.kind for piece in pieces}
+    if BROKEN in kinds:
+        return BROKEN
+    return STATIC if kinds <= {STATIC, TEXT, NONE, ELLIPSIS} else TENSOR
+
+
+def require_value(node: ast.AST, piece: Piece) -> None:
+    """Refuse what is no value: a string, None, `...`, several outputs."""
+    if piece.kind == TEXT:
+        raise Refusal(node, "a string cannot be used here", "strings are only for functions that take one")
+    if piece.kind == NONE:
+        raise Refusal(node, "None cannot be used here")
+    if piece.kind == ELLIPSIS:
+        raise Refusal(node, "`...` stands only inside an index")
+    if piece.kind == SEVERAL:
+        count = piece.count or "several"
+        raise Refusal(
+            node, f"{piece.what} gives {count} values, one is needed here", f"pick one: {piece.what}(...)[0], or a, b = ..."
+        )
+
+
+def shown(name: str) -> str:
+    """A name for a message: quoted, cut if it is very long."""
+    return f"'{name}'" if len(name) <= 60 else f"'{name[:57]}...'"
+
+
+def did_you_mean(name: str, known: list[str] | set[str] | frozenset[str] | tuple[str, ...]) -> str:
+    """`did you mean 'x'?`, or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, sorted(known), 1, 0.6) if len(name) <= 40 else []
+    return f"did you mean '{close[0]}'?" if close else ""

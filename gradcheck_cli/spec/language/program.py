@@ -1,0 +1,123 @@
+"""A translated text: what it reads, assigns and returns, and how it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from gradcheck_cli.spec import limits
+
+if TYPE_CHECKING:
+    from gradcheck_cli.spec.document import Text
+    from gradcheck_cli.spec.language.pieces import Place
+
+
+class Budget:
+    """What one run may use, together with the runs of the functions that it calls."""
+
+    __slots__ = ("depth", "statements", "work")
+
+    def __init__(self) -> None:
+        self.statements = 0
+        self.work = 0
+        self.depth = 0
+
+    def spend_statements(self, count: int, place: Place) -> None:
+        """Count statements before they run. Raises SpecError."""
+        self.statements += count
+        if self.statements > limits.STATEMENTS:
+            raise place.error(f"this runs more than {limits.STATEMENTS:,} statements", "make the loops shorter")
+
+    def spend_work(self, work: int, place: Place) -> None:
+        """Count entries made. Raises SpecError."""
+        self.work += work
+        if self.work > limits.RUN_ELEMENTS:
+            raise place.error(
+                f"all values computed here have more than {limits.RUN_ELEMENTS:,} entries together", "make the inputs smaller"
+            )
+
+
+_BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)
+
+
+class Frame(dict[str, Any]):
+    """The names of a run, and what it can call."""
+
+    __slots__ = ("budget", "functions")
+
+    def __init__(self, names: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], budget: Budget) -> None:
+        super().__init__(names)
+        self.functions, self.budget = functions, budget
+
+
+class Run:
+    """What a run gave: the returned `values` in their order, and the assigned `names` with their last values."""
+
+    __slots__ = ("names", "values")
+
+    def __init__(self, values: tuple[Any, ...], names: dict[str, Any]) -> None:
+        self.values, self.names = values, names
+
+
+class Program:
+    """An expression or a block, translated. Programs hold no state: running one twice gives the same twice."""
+
+    __slots__ = ("_place", "_run", "assigned", "calls", "keys", "nones", "reads", "returned", "statics", "text")
+
+    def __init__(
+        self,
+        text: Text,
+        run: Callable[[Frame], tuple[Any, ...]],
+        place: Place,
+        *,
+        returned: tuple[str | None, ...] = (None,),
+        keys: tuple[str, ...] = (),
+        nones: frozenset[int] = frozenset(),
+        assigned: tuple[str, ...] = (),
+        statics: frozenset[str] = frozenset(),
+        reads: frozenset[str] = frozenset(),
+        calls: frozenset[str] = frozenset(),
+    ) -> None:
+        self.text = text
+        self._run, self._place = run, place
+        self.returned = returned
+        """The plain name returned at each place, None for any other expression; () where values are returned by name."""
+        self.keys = keys
+        """The names of `return {x: ...}`, else ()."""
+        self.nones = nones
+        """The places at which some `return` gives `none` instead of a value."""
+        self.assigned = assigned
+        """The names that the block assigns, loop variables too, in the order of their first assignment."""
+        self.statics = statics
+        """Those of `assigned` that only ever hold static values."""
+        self.reads = reads
+        """The names of the scope that the text reads."""
+        self.calls = calls
+        """The file's functions that the text calls."""
+
+    def run(self, names: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Run:
+        """Run on `names`: arrays, tensors, numbers; `functions` are the file's own. Raises SpecError."""
+        outer = _BUDGET.get()
+        if outer is not None:
+            return self._run_within(outer, names, functions)
+        budget = Budget()
+        token = _BUDGET.set(budget)
+        try:
+            return self._run_within(budget, names, functions)
+        finally:
+            _BUDGET.reset(token)
+
+    def _run_within(
+        self, budget: Budget, names: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
+    ) -> Run:
+        if budget.depth >= limits.CALL_DEPTH:
+            raise self._place.error(f"functions call each other more than {limits.CALL_DEPTH} deep")
+        budget.spend_statements(1, self._place)
+        frame = Frame(names, functions, budget)
+        budget.depth += 1
+        try:
+            values = self._run(frame)
+        finally:
+            budget.depth -= 1
+        return Run(values, {name: frame[name] for name in self.assigned if name in frame})
