@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.engine.modes import set_grad_enabled
-from gradcheck_cli.engine.node import AccumulateGrad, Edge, Node, edge_of, walk
+from gradcheck_cli.engine.node import Edge, Node, edge_of, walk
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.errors import GraphError
 
@@ -34,7 +34,7 @@ def grad(
     """
     outs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
     ins = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    if grad_outputs is None or isinstance(grad_outputs, Tensor | np.ndarray | float | int):
+    if not isinstance(grad_outputs, list | tuple):
         grad_outputs = (grad_outputs,) * len(outs)
     for i, x in enumerate(ins):
         if not x.requires_grad:
@@ -44,7 +44,8 @@ def grad(
     for i, g in enumerate(found):
         if g is None and not allow_unused:
             raise GraphError(f"input {i} was not used in the graph; pass allow_unused=True to get None for it")
-    return tuple(None if g is None else g if isinstance(g, Tensor) else Tensor._wrap(g) for g in found)
+    # Copies, because two inputs may have got the same array, or a read-only view of one.
+    return tuple(g if g is None or isinstance(g, Tensor) else Tensor._wrap(np.array(g)) for g in found)
 
 
 def _pull_back(
@@ -56,13 +57,17 @@ def _pull_back(
 ) -> list[Any]:
     """Run the pass; gradients at the `wanted` edges are returned, or (None) accumulated into the leaves."""
     retain = create_graph if retain_graph is None else retain_graph
+    if len(gradients) != len(outputs):
+        raise GraphError(f"{len(outputs)} outputs need {len(outputs)} gradients, {len(gradients)} were given")
     seeds = [(_root(y), _seed(y, g, create_graph)) for y, g in zip(outputs, gradients, strict=True)]
-    users = _count_users([node for (node, _), _ in seeds])
+    users = _users([node for (node, _), _ in seeds])
+    waiting = {node: len(above) for node, above in users.items()}
+    passed = users if wanted is None else _above([node for node, _ in wanted], users)
     buffers: dict[Node, list[Any]] = {}
     for root, g in seeds:
         _add(buffers, root, g)
     # A root may also be the input of another root: it starts when its users are done, like any node.
-    ready = [node for node in buffers if users[node] == 0]
+    ready = [node for node in buffers if waiting[node] == 0]
     found: dict[Edge, Any] = {}
     with set_grad_enabled(create_graph), np.errstate(all="ignore"):
         while ready:
@@ -70,7 +75,7 @@ def _pull_back(
             grads = buffers.pop(node, None)
             if wanted is not None:
                 found.update({e: grads[e[1]] for e in wanted if e[0] is node and grads is not None})
-            if grads is not None and not (wanted is not None and isinstance(node, AccumulateGrad)):
+            if grads is not None and node in passed:
                 for edge, g in zip(node.next_functions, node.pull(grads, create_graph), strict=False):
                     if edge[0] is not None and g is not None:
                         _add(buffers, edge, g)
@@ -78,8 +83,8 @@ def _pull_back(
                     node.release()
             for child, _ in node.next_functions:
                 if child is not None:
-                    users[child] -= 1
-                    if users[child] == 0:
+                    waiting[child] -= 1
+                    if waiting[child] == 0:
                         ready.append(child)
     return [found.get(edge) for edge in wanted or ()]
 
@@ -107,15 +112,26 @@ def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
     return g if create_graph else g.data
 
 
-def _count_users(roots: Sequence[Node]) -> dict[Node, int]:
-    """How many edges lead into each node from the part of the graph that the roots reach."""
-    users: dict[Node, int] = {}
+def _users(roots: Sequence[Node]) -> dict[Node, list[Node]]:
+    """For each node that the roots reach, the nodes whose edges lead into it, once per edge."""
+    users: dict[Node, list[Node]] = {}
     for node in walk(roots):
-        users.setdefault(node, 0)
+        users.setdefault(node, [])
         for child, _ in node.next_functions:
             if child is not None:
-                users[child] = users.get(child, 0) + 1
+                users.setdefault(child, []).append(node)
     return users
+
+
+def _above(nodes: Sequence[Node | None], users: dict[Node, list[Node]]) -> set[Node]:
+    """The nodes on the ways down to `nodes`: the others need not be pulled back through."""
+    above: set[Node] = set()
+    stack = [node for node in nodes if node in users]
+    while stack:
+        new = [user for user in users[stack.pop()] if user not in above]
+        above.update(new)
+        stack.extend(new)
+    return above
 
 
 def _add(buffers: dict[Node, list[Any]], edge: Edge, g: Any) -> None:

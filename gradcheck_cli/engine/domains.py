@@ -78,7 +78,10 @@ def examples(op: Op, rng: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]
 
 
 def example(op: Op, call: str, rng: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments from a text such as `(2, 3), axis=0`: a tuple in a tensor's place is the shape of a drawn input."""
+    """Arguments from a text such as `(2, 3), axis=0`.
+
+    A tuple in a tensor's place is the shape of a drawn input; a number there stays a number, which is a constant.
+    """
     tree = ast.parse(f"f({call})", mode="eval").body
     assert isinstance(tree, ast.Call)
     domains = iter(op.at if isinstance(op.at, tuple) else (op.at or real,) * 9)
@@ -89,9 +92,9 @@ def example(op: Op, call: str, rng: Any) -> tuple[tuple[Any, ...], dict[str, Any
         kind = kinds[min(k, len(kinds) - 1)]
         if kind == "tensor":
             draw = next(domains)
-            value = draw(rng, value) if isinstance(value, tuple) else np.asarray(value) if value is not None else None
+            value = np.asarray(draw(rng, value)) if isinstance(value, tuple) else value
         elif kind == "tensors":
             draw = next(domains)
-            value = draw(rng, value) if isinstance(value, tuple) else [draw(rng, shape) for shape in value]
+            value = draw(rng, value) if isinstance(value, tuple) else [np.asarray(draw(rng, s)) for s in value]
         args.append(value)
     return tuple(args), {str(k.arg): ast.literal_eval(k.value) for k in tree.keywords}

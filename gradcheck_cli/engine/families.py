@@ -3,8 +3,9 @@
 A family knows three things: how a rule's result is fitted to its input (`fit` undoes broadcasting), how an op runs on a
 leading axis of copies (`batch`), and which output entries depend on which input entries (`dependence`).
 
-Dependence is told as aligned axes: the pair `(o, i)` of an input says that an output entry depends on an entry of this input
-only where its coordinate along output axis `o` equals that along input axis `i`. Fewer pairs say less, and are always sound.
+Dependence is told as aligned axes: the pair `(o, i)` of an input says that an output entry depends on an entry of this
+input only where its coordinate along output axis `o` equals that along input axis `i`. Fewer pairs say less, and are
+always sound.
 """
 
 from __future__ import annotations

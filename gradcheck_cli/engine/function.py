@@ -18,11 +18,11 @@ Pull = Callable[[Sequence[Any], bool], Sequence[Any]]
 class CustomNode(Node):
     """A node whose rule somebody wrote by hand. Its gradients are checked and never repaired.
 
-    `rule(grads, create_graph)` gets one array (with create_graph: one tensor) per output, zeros where nothing arrived, and
-    gives one gradient or None per input.
+    `rule(grads, create_graph)` gets one array (with create_graph: one tensor) per output, and gives one gradient or
+    None per input. Where nothing arrived at an output it gets zeros, or None without `materialize`.
     """
 
-    __slots__ = ("input_names", "keep", "location", "locations", "rule")
+    __slots__ = ("input_names", "keep", "location", "locations", "materialize", "rule")
 
     is_custom = True
 
@@ -36,6 +36,7 @@ class CustomNode(Node):
         input_names: Sequence[str] = (),
         location: Location | None = None,
         locations: dict[str, Location] | None = None,
+        materialize: bool = True,
     ) -> None:
         self.name = name
         self.freed = False
@@ -45,17 +46,16 @@ class CustomNode(Node):
         self.output_meta = tuple((y.shape, y.dtype) for y in outputs)
         self.input_names = tuple(input_names) or tuple(f"input {i}" for i in range(len(inputs)))
         self.location, self.locations = location, locations or {}
+        self.materialize = materialize
         self.keep: Callable[[], Iterable[tuple[str, np.ndarray[Any, Any]]]] = tuple
 
     def pull(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
         """Run the rule, and check its contract: number of gradients, and the shape and dtype of each."""
         self.check_alive()
         assert self.rule is not None
-        full = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(grads, self.output_meta, strict=True)]
-        if not create_graph:
-            full = [np.asarray(g) for g in full]
+        arrived = [self._arrived(g, meta, create_graph) for g, meta in zip(grads, self.output_meta, strict=True)]
         try:
-            found = self.rule(full, create_graph)
+            found = self.rule(arrived, create_graph)
         except GradcheckError:
             raise
         except Exception as error:
@@ -67,6 +67,12 @@ class CustomNode(Node):
             )
         return [self._checked(i, gx, create_graph) for i, gx in enumerate(found)]
 
+    def _arrived(self, g: Any, meta: tuple[tuple[int, ...], Any], create_graph: bool) -> Any:
+        """An output's cotangent as the rule gets it."""
+        if g is None and self.materialize:
+            g = np.zeros(*meta)
+        return g if g is None or isinstance(g, Tensor) else Tensor._wrap(g) if create_graph else np.asarray(g)
+
     def _checked(self, i: int, gx: Any, create_graph: bool) -> Any:
         """One gradient, as an array or tensor of exactly its input's shape and dtype."""
         if gx is None or self.next_functions[i][0] is None:
@@ -74,8 +80,8 @@ class CustomNode(Node):
         shape, dtype = self.input_meta[i]
         if not isinstance(gx, Tensor | np.ndarray | np.generic | float | int | complex):
             raise self._broken("dtype", f"the gradient must be an array, but is a {type(gx).__name__}", i)
-        if isinstance(gx, float | int | complex) and not isinstance(gx, np.generic | bool):
-            gx = np.asarray(gx, dtype=dtype if not isinstance(gx, complex) else None)
+        if not hasattr(gx, "dtype"):
+            gx = _number(gx, dtype)
         if np.shape(_array(gx)) != shape:
             found = np.shape(_array(gx))
             raise self._broken("shape", f"the gradient must have the input's shape {shape}, but has shape {found}", i)
@@ -144,8 +150,11 @@ class Context:
         node = tensor_at(place or (None, 0), array)
         return node if isinstance(node, Tensor) else Tensor._wrap(array)
 
-    def _pack(self, outputs: Sequence[Tensor]) -> None:
+    def _pack(self, args: Sequence[Any], outputs: Sequence[Tensor]) -> None:
+        """Note of each saved tensor where it stands in the graph; an input that is returned as it is, is an input."""
         places = {id(y): k for k, y in enumerate(outputs)}
+        for x in args:
+            places.pop(id(x), None)
         self._saved = tuple(
             (None, None) if t is None else (places.get(id(t), edge_of(t)), t.data) for t in self._to_save
         )
@@ -190,12 +199,13 @@ class Function:
     @classmethod
     def _record(cls, ctx: Context, args: tuple[Any, ...], outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         def rule(grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
-            tensors = [g if isinstance(g, Tensor) else Tensor._wrap(g) for g in grads]
+            tensors = [g if g is None or isinstance(g, Tensor) else Tensor._wrap(g) for g in grads]
             found = cls.backward(ctx, *tensors)
             return found if isinstance(found, tuple | list) else (found,)
 
-        node = CustomNode(cls.__name__ + "Backward", args, [y.data for y in outputs], rule)
-        ctx._pack(outputs)
+        name, arrays = cls.__name__ + "Backward", [y.data for y in outputs]
+        node = CustomNode(name, args, arrays, rule, materialize=ctx.materialize_grads)
+        ctx._pack(args, outputs)
         ctx._node = node
         node.keep = lambda: [(f"saved {k}", array) for k, (_, array) in enumerate(ctx._saved) if array is not None]
         return tuple(
@@ -210,6 +220,7 @@ def _array(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else x
 
 
-def _zeros(meta: tuple[tuple[int, ...], Any], create_graph: bool) -> Any:
-    zeros = np.zeros(*meta)
-    return Tensor._wrap(zeros) if create_graph else zeros
+def _number(value: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    """A Python number as an array of `dtype`, unless that would change its kind."""
+    fits = not isinstance(value, bool) and (dtype.kind == "c" or not isinstance(value, complex))
+    return np.asarray(value, dtype=dtype if fits else None)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from gradcheck_cli.engine.node import AccumulateGrad, Node, walk
 from gradcheck_cli.engine.tensor import Tensor
@@ -22,7 +25,7 @@ class GraphStats:
     custom: int = 0
     """Nodes with a hand-written rule."""
     saved_bytes: int = 0
-    """Bytes of all arrays kept for backward, each counted once."""
+    """Bytes of the memory kept for backward; what several nodes (or views) share is counted once."""
     ops: dict[str, int] = field(default_factory=dict)
     """How often each operation occurs, most frequent first."""
 
@@ -31,7 +34,7 @@ def graph_stats(outputs: Iterable[Tensor]) -> GraphStats:
     """Count what `outputs` can reach."""
     roots = [y.grad_fn for y in outputs if y.grad_fn is not None]
     nodes = list(walk(roots))
-    saved = {id(a): a.nbytes for n in nodes for _, a in n.saved_values()}
+    saved = {id(a): a.nbytes for a in (_owner(a) for n in nodes for _, a in n.saved_values())}
     names = [_short_name(n) for n in nodes if not isinstance(n, AccumulateGrad)]
     counts = {name: names.count(name) for name in dict.fromkeys(names)}
     return GraphStats(
@@ -43,6 +46,13 @@ def graph_stats(outputs: Iterable[Tensor]) -> GraphStats:
         saved_bytes=sum(saved.values()),
         ops=dict(sorted(counts.items(), key=lambda item: -item[1])),
     )
+
+
+def _owner(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array whose memory this one shows, all of which it keeps alive."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def _short_name(node: Node) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ContextDecorator
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 
@@ -19,7 +20,7 @@ def is_grad_enabled() -> bool:
     return MODE.enabled
 
 
-class set_grad_enabled(ContextDecorator):  # noqa: N801 (PyTorch's name)
+class set_grad_enabled:  # noqa: N801 (PyTorch's name)
     """Context manager and decorator that switches recording on or off, and back at the end."""
 
     def __init__(self, enabled: bool) -> None:
@@ -32,6 +33,16 @@ class set_grad_enabled(ContextDecorator):  # noqa: N801 (PyTorch's name)
 
     def __exit__(self, *_: Any) -> None:
         MODE.enabled = self._before.pop()
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function` in this mode; with a manager of its own for every call, as calls may overlap in threads."""
+
+        @wraps(function)
+        def inner(*args: Any, **kwargs: Any) -> Any:
+            with set_grad_enabled(self._enabled):
+                return function(*args, **kwargs)
+
+        return inner
 
 
 class no_grad(set_grad_enabled):  # noqa: N801 (PyTorch's name)

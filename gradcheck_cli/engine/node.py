@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.errors import GraphError
 
@@ -69,8 +71,8 @@ class AccumulateGrad(Node):
         """Add the gradient to the leaf's `grad`; a first gradient is copied, so that no two leaves share an array."""
         (g,) = grads
         old = self.variable.grad
-        if create_graph:
-            self.variable.grad = g if old is None else old + g
+        if create_graph:  # astype is a copy that can be differentiated
+            self.variable.grad = TABLE["astype"](g, self.variable.dtype) if old is None else old + g
         elif old is None:
             self.variable.grad = Tensor._wrap(np.array(g, dtype=self.variable.dtype))
         else:
@@ -82,14 +84,19 @@ class AccumulateGrad(Node):
 
 
 def edge_of(value: Any) -> Edge:
-    """The edge that leads to the node which made `value`; a leaf's node is made on first use, and kept."""
+    """The edge that leads to the node which made `value`; a leaf's node is made on first use.
+
+    The leaf only refers to it weakly: the graph keeps it, and a leaf is freed with its last user.
+    """
     if type(value) is not Tensor or not value.requires_grad:
         return (None, 0)
     if value.grad_fn is not None:
         return (value.grad_fn, value.output_nr)
-    if value._accumulator is None:
-        value._accumulator = AccumulateGrad(value)
-    return (value._accumulator, 0)
+    node = value._accumulator and value._accumulator()
+    if node is None:
+        node = AccumulateGrad(value)
+        value._accumulator = weakref.ref(node)
+    return (node, 0)
 
 
 def tensor_at(edge: Edge, array: Any) -> Any:

@@ -5,10 +5,12 @@ An op is defined by one statement::
     tanh = elementwise("tanh(x)", x=lambda g, x: g / square(cosh(x)))
 
 The text is the op's signature, in NumPy's names. Each keyword is a tensor input and its rule: the pullback of the
-cotangent `g` to that input, written with ops, so that it can itself be differentiated (`None`: there is none). A rule names
-what it needs, and only that is saved for backward: `g`, `y` (the output), any input, `<input>_shape` (its shape alone), and
-any of the op's other parameters (`params`: all of them; `in_shape`: the shape of the input whose rule it is). A list of inputs is written `[*xs]` or `*xs` in the signature; its rule also gets `i`, which
-one of them is wanted, and `xs_shapes`; a rule of several outputs gets a tuple `g` (None: zero) and `y_shapes`.
+cotangent `g` to that input, written with ops, so that it can itself be differentiated (`None`: there is none).
+
+A rule names what it needs, and only that is saved for backward: `g`, `y` (the output), any input, `<input>_shape` (its
+shape alone), and any of the op's other parameters (`params`: all of them; `in_shape`: the shape of the input whose rule
+it is). A list of inputs is written `[*xs]` or `*xs` in the signature; its rule also gets `i`, which one of them is
+wanted, and `xs_shapes`; a rule of several outputs gets a tuple `g` (None: zero) and `y_shapes`.
 """
 
 from __future__ import annotations
@@ -113,6 +115,7 @@ class Op:
         return len(self.inputs) if all(p.kind == "tensor" for p in self.signature) else -1
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it on arrays, tensors or batches, with its signature's arguments."""
         if kwargs or len(args) != self._simple:
             inputs, params = self.bind(args, kwargs)
         else:
@@ -157,14 +160,15 @@ class Op:
     def _record(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run on tensors, and leave a node where something requires grad."""
         arrays = tuple(x.data if type(x) is Tensor else x for x in inputs)
-        y = self.forward(*arrays, **params)
+        y: Any = self.forward(*arrays, **params)
+        many = isinstance(y, tuple | list)
+        y = tuple(map(np.asarray, y)) if many else np.asarray(y)
         wanted: tuple[int, ...] = ()
         if MODE.enabled:
             wanted = tuple(
                 i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.rule(i) is not None
             )
-        many = isinstance(y, tuple | list)
-        if not wanted or (not many and np.asarray(y).dtype.kind not in "fc"):
+        if not wanted or (not many and y.dtype.kind not in "fc"):
             return tuple(map(Tensor._wrap, y)) if many else Tensor._wrap(y)
         node = OpNode(self, inputs, arrays, params, y, wanted)
         return tuple(Tensor._wrap(part, node, i) for i, part in enumerate(y)) if many else Tensor._wrap(y, node)

@@ -1,7 +1,7 @@
 """Python's operators and NumPy's methods for whatever flows through the ops: tensors and batches.
 
-`TABLE` is the op table. It is filled by the modules of `engine.ops`; an op defined there is at once a function, a method of
-every `Operand`, and a function of the spec language.
+`TABLE` is the op table. It is filled by the modules of `engine.ops`; an op defined there is at once a function, a
+method of every `Operand`, and a function of the spec language.
 """
 
 from __future__ import annotations
@@ -80,6 +80,9 @@ class Operand:
         if op is None:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return partial(op, self)
+
+    def __pos__(self) -> Any:
+        return self
 
     __neg__ = _operator("neg")
     __abs__ = _operator("abs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,8 +39,8 @@ class Tensor(Operand):
         self, data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None, name: str = ""
     ) -> None:
         array = np.array(data.data if isinstance(data, Tensor) else data, dtype=dtype)
-        if array.dtype == object:
-            raise TypeError("a tensor holds numbers; this would be an array of objects")
+        if array.dtype.kind not in "biufc":
+            raise TypeError(f"a tensor holds numbers; this would be an array of dtype {array.dtype}")
         if requires_grad and not np.issubdtype(array.dtype, np.inexact):
             raise GraphError(f"only floating and complex tensors can require grad, this one is {array.dtype}")
         self.data: np.ndarray[Any, Any] = array
@@ -48,7 +49,7 @@ class Tensor(Operand):
         self.grad: Tensor | None = None
         self.grad_fn: Node | None = None
         self.output_nr = 0
-        self._accumulator: Node | None = None
+        self._accumulator: Callable[[], Node | None] | None = None
         self._version = 0
 
     @classmethod

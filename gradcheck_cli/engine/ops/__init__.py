@@ -1,7 +1,7 @@
 """The op table: every differentiable function, one statement each.
 
-Where to look: `elementwise`, `special`, `reductions`, `shape`, `indexing`, `linear_algebra`, `creation`. An op defined in any
-of them is a function here, a method of tensors, and a function of the spec language.
+Where to look: `elementwise`, `special`, `reductions`, `shape`, `indexing`, `linear_algebra`, `creation`. An op
+defined in any of them is a function here, a method of tensors, and a function of the spec language.
 """
 
 from __future__ import annotations

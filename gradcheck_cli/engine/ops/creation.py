@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.engine.ops.define import composite, elementwise, general
+from gradcheck_cli.engine.ops.shape import broadcast_to
 from gradcheck_cli.engine.stop import FROZEN
 
 zeros = general("zeros(shape)", forward=lambda shape: np.zeros(shape), calls=("(2, 3)",))
 ones = general("ones(shape)", forward=lambda shape: np.ones(shape), calls=("(2, 3)",))
 full = composite(
-    "full(shape, fill_value)", "fill_value", lambda shape, fill_value: ones(shape) * fill_value, calls=("(2, 3), ()",)
+    "full(shape, fill_value)",
+    "fill_value",
+    lambda shape, fill_value: broadcast_to(fill_value, shape),
+    calls=("(2, 3), ()", "3, ()", "(2, 3), (3,)"),
 )
 eye = general("eye(N, M=None, k=0)", forward=lambda N, M, k: np.eye(N, M, k), calls=("3", "2, 3", "3, k=1"))
 

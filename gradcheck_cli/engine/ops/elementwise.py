@@ -255,6 +255,6 @@ ones_like = elementwise("ones_like(a)", a=None)
 full_like = composite(
     "full_like(a, fill_value)",
     "a fill_value",
-    lambda a, fill_value: zeros_like(a) + fill_value,
+    lambda a, fill_value: astype(zeros_like(a) + fill_value, zeros_like(a).dtype),
     calls=("(2, 3), ()", "(3,), 2.0"),
 )

@@ -1,6 +1,7 @@
 """Linear algebra. Rules follow Giles 2008, Murray 2016 (cholesky), Townsend 2016 (svd) and Walter & Lehmann 2018 (qr).
 
-Functions that read one triangle of a matrix only (cholesky, eigh: the lower one, as in NumPy) have their gradient there.
+Functions that read one triangle of a matrix only (cholesky, eigh: the lower one, as in NumPy) have their gradient
+there.
 """
 
 from __future__ import annotations
@@ -94,8 +95,9 @@ def explicit_subscripts(subscripts: str, shapes: Any) -> tuple[list[str], str]:
 
 
 def _einsum_rule(g: Any, i: int, operands: Any, operands_shapes: Any, subscripts: str) -> Any:
-    """The cotangent contracted with all other operands; axes that only this operand has are repeated, and a letter that it
-    has twice is spread over the diagonal.
+    """The cotangent contracted with all other operands.
+
+    Axes that only this operand has are repeated, and a letter that it has twice is spread over the diagonal.
     """
     letters, out = explicit_subscripts(subscripts, operands_shapes)
     shape, mine = operands_shapes[i], letters[i]
@@ -296,7 +298,7 @@ def _solve_triangular(a: Any, b: Any, trans: int, lower: bool, unit_diagonal: bo
     """The other triangle (and, with unit_diagonal, the diagonal) is not read."""
     n = np.shape(a)[-1]
     a = (tril if lower else triu)(a, (-1 if lower else 1) * int(unit_diagonal))
-    a = a + np.eye(n) if unit_diagonal else a
+    a = a + np.eye(n, dtype=a.dtype) if unit_diagonal else a
     if trans not in (0, 1, 2, "N", "T", "C"):
         raise ValueError(f"solve_triangular(): trans must be 0, 1 or 2, not {trans!r}")
     return solve(a if trans in (0, "N") else mT(a) if trans in (1, "T") else mH(a), b)

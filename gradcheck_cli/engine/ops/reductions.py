@@ -181,7 +181,7 @@ def _norm(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
-    """Largest (or smallest, for a negative ord) column sum (1), row sum (inf) or singular value (2); `nuc`: their sum."""
+    """Largest (smallest, for a negative ord) column sum (1), row sum (inf) or singular value (2); `nuc`: their sum."""
     row, column = _axes(axis, len(np.shape(x)))
     shape = tuple(1 if a in (row, column) else n for a, n in enumerate(np.shape(x)))
     if ord in (1, -1, np.inf, -np.inf):
@@ -280,10 +280,8 @@ def _cummax(a: Any, axis: Any = None) -> Any:
 def _cummax_rule(g: Any, y: Any, a: Any, a_shape: Any, axis: Any) -> Any:
     """Each cotangent goes to the entry that was the largest so far; of equal ones to the first."""
     x, axis = (_data(a), axis % len(a_shape)) if axis is not None else (np.ravel(_data(a)), 0)
-    before = np.concatenate(
-        [np.full_like(np.take(x, [0], axis), -np.inf), np.take(_data(y), range(x.shape[axis] - 1), axis)], axis
-    )
     place = np.arange(x.shape[axis]).reshape([-1 if k == axis else 1 for k in range(x.ndim)])
+    before = np.where(place == 0, -np.inf, np.roll(_data(y), 1, axis))
     winner = np.maximum.accumulate(np.where(x > before, place, 0), axis=axis)
     table = np.take_along_axis(np.arange(1, 1 + x.size).reshape(x.shape), winner, axis)
     return scatter(g, table, a_shape)

@@ -128,7 +128,8 @@ pad = composite(
     lambda array, pad_width, mode, constant_values: (
         _pad_zeros(array, pad_width, mode)
         if mode != "constant" or np.all(np.equal(constant_values, 0))
-        else _pad_zeros(array, pad_width) + _pad(np.zeros(np.shape(array)), pad_width, mode, constant_values)
+        else _pad_zeros(array, pad_width)
+        + _pad(np.zeros(np.shape(array), getattr(array, "dtype", float)), pad_width, mode, constant_values)
     ),
     calls=(
         "(3,), 1",

@@ -26,7 +26,8 @@ def _special(name: str, without: Callable[[float], float] | None = None) -> Call
                 raise MissingExtraError(f"{name}() needs SciPy: pip install 'gradcheck-cli[special]'") from None
             x = np.asarray(x)
             return np.frompyfunc(without, 1, 1)(x).astype(x.dtype if x.dtype.kind == "f" else np.float64)
-        return getattr(scipy.special, name)(*first.values(), x)
+        y = getattr(scipy.special, name)(*first.values(), x)
+        return y.astype(x.dtype) if getattr(x, "dtype", y.dtype).kind == "f" else y  # polygamma widens float32
 
     return forward
 

@@ -1,0 +1,272 @@
+"""Every op of the table, from the table alone: an op that is added there is tested by being there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import pytest
+from corruptions import OF_THE_COTANGENT, OF_THE_GRADIENT
+from differences import STEPS, agree, jacobian, slope
+from op_cases import DIFFERENTIABLE, OPS, OTHERS, Case, cases, generator, narrowed
+
+from gradcheck_cli.engine import Tensor, grad
+from gradcheck_cli.engine.batching import batched
+from gradcheck_cli.engine.ops.define import CompositeOp
+
+differentiable = pytest.mark.parametrize("name", DIFFERENTIABLE)
+
+
+@cache
+def jacobians(name: str) -> list[tuple[Case, list[Any]]]:
+    """Each example call of an op with its Jacobians by differences: one per smooth input, over all outputs in a row."""
+    found = []
+    for case in cases(name):
+        columns = [jacobian(_of_input(case, i), case.arrays[i]) for i in case.smooth]
+        found.append((case, columns))
+    return found
+
+
+def _of_input(case: Case, i: int) -> Callable[[Any], Any]:
+    def f(x: Any) -> Any:
+        arrays = [x if k == i else a for k, a in enumerate(case.arrays)]
+        return np.concatenate([np.ravel(y) for y in case.run(*arrays)])
+
+    return f
+
+
+def cotangents(case: Case, rng: Any) -> list[list[Any]]:
+    """Random ones for all outputs together, and, of several outputs, for each by itself."""
+    every = [rng.normal(size=np.shape(y)) for y in case.run(*case.arrays)]
+    if len(every) == 1:
+        return [every]
+    return [every, *[[g if k == j else None for k, g in enumerate(every)] for j in range(len(every))]]
+
+
+def expected(case: Case, columns: list[Any], gs: list[Any]) -> list[Any]:
+    """What the gradients are by differences."""
+    full = [np.zeros(np.shape(y)) if g is None else g for y, g in zip(case.run(*case.arrays), gs, strict=True)]
+    row = np.concatenate([np.ravel(g) for g in full])
+    return [(J @ row).reshape(case.arrays[i].shape) for i, J in zip(case.smooth, columns, strict=True)]
+
+
+def all_agree(claimed: list[Any], numeric: list[Any], rtol: float = 1e-8) -> bool:
+    """Whether the gradients of all inputs agree; None stands for zero."""
+    pairs = [(c, n) for c, n in zip(claimed, numeric, strict=True) if c is not None or n is not None]
+    return all(agree(np.zeros_like(n) if c is None else c, np.zeros_like(c) if n is None else n, rtol) for c, n in pairs)
+
+
+@differentiable
+def test_first_order(name: str) -> None:
+    rng = generator(name, "cotangents")
+    pulled = 0
+    for case, columns in jacobians(name):
+        for gs in cotangents(case, rng):
+            claimed = case.pull(gs)
+            assert all_agree(claimed, expected(case, columns, gs)), case
+            pulled += sum(c is not None for c in claimed)
+    assert pulled
+
+
+@differentiable
+def test_every_corrupted_rule_is_rejected(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = generator(name, "cotangents")
+    rejected: set[str] = set()
+    for case, columns in jacobians(name):
+        (gs, *_) = cotangents(case, rng)
+        numeric, right = expected(case, columns, gs), case.pull(gs)
+        for label, pull in corrupted_pulls(case, monkeypatch):
+            wrong = pull(gs)
+            if not all_agree(wrong, right, rtol=1e-13):  # the corruption changes something here
+                assert not all_agree(wrong, numeric), f"{case}: {label}"
+                rejected.add(label.partition(": ")[2])
+    # An op whose derivative is zero can only be wrong by not being zero; one with one entry cannot be rolled.
+    assert "one entry off by 1e-6" in rejected
+    assert len(rejected) >= 5 or all(not np.any(n) for _, columns in jacobians(name) for n in columns)
+
+
+def corrupted_pulls(case: Case, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Callable[[Any], list[Any]]]]:
+    """For each corruption of each rule the pull with that rule; a composite has no rule, and is corrupted as a whole."""
+    pulls: list[tuple[str, Callable[[Any], list[Any]]]] = []
+    same = lambda a: a  # noqa: E731
+    pairs = [(label, same, change) for label, change in OF_THE_GRADIENT.items()]
+    pairs += [("cotangent " + label, change, same) for label, change in OF_THE_COTANGENT.items()]
+    for label, before, after in pairs:
+        if isinstance(case.op, CompositeOp):
+            pulls.append((f"all: {label}", partial(_corrupt_whole, case, before, after)))
+            continue
+        for parameter, rule in case.op.rules.items():
+            if rule is not None:
+                pull = _with_rule(case, parameter, before, after, monkeypatch)
+                pulls.append((f"{parameter}: {label}", pull))
+    return pulls
+
+
+def _corrupt_whole(case: Case, before: Any, after: Any, gs: Any) -> list[Any]:
+    return [gx if gx is None else after(gx) for gx in case.pull([before(g) for g in gs])]
+
+
+def _with_rule(case: Case, parameter: str, before: Any, after: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    op = case.op
+    right = op.rules[parameter]
+    assert right is not None
+    names = op.rule_names[list(op.rules).index(parameter)]
+
+    def wrong(*args: Any) -> Any:
+        args = tuple(_map(before, a) if n == "g" else a for n, a in zip(names, args, strict=True))
+        return after(right(*args))
+
+    def pull(gs: Any) -> list[Any]:
+        with monkeypatch.context() as patch:
+            patch.setitem(op.rules, parameter, wrong)
+            return case.pull(gs)
+
+    return pull
+
+
+def _map(change: Any, g: Any) -> Any:
+    if isinstance(g, tuple):
+        return tuple(None if part is None else change(part) for part in g)
+    return change(g)
+
+
+@differentiable
+def test_second_order(name: str) -> None:
+    """d/d(inputs, cotangent) of <u, VJP(inputs, cotangent)>, along a random direction of each."""
+    rng = generator(name, "cotangents")
+    for case in cases(name):
+        for gs in cotangents(case, rng):
+            _check_second_order(case, gs, rng)
+
+
+def _check_second_order(case: Case, gs: list[Any], rng: Any) -> None:
+    base = [case.arrays[i] for i in case.smooth] + [g for g in gs if g is not None]
+    weights = [rng.normal(size=case.arrays[i].shape) for i in case.smooth]
+
+    def split(values: list[Any]) -> tuple[list[Any], list[Any]]:
+        given, rest = dict(zip(case.smooth, values, strict=False)), iter(values[len(case.smooth) :])
+        arrays = [given.get(k, a) for k, a in enumerate(case.arrays)]
+        return arrays, [None if g is None else next(rest) for g in gs]
+
+    def total(k: int, x: Any) -> Any:
+        arrays, cots = split([x if j == k else b for j, b in enumerate(base)])
+        return sum(np.sum(u * gx) for u, gx in zip(weights, case.pull(cots, arrays), strict=True) if gx is not None)
+
+    leaves = [Tensor(x, requires_grad=True) for x in base]
+    claimed = _second_gradients(case, leaves, split, weights)
+    for k, gx in enumerate(claimed):
+        v = rng.normal(size=base[k].shape)
+        numeric = slope(partial(total, k), base[k], v, STEPS[2:7])
+        size = sum(float(np.sum(np.abs(part))) for part in claimed)
+        assert abs(np.sum(gx * v) - numeric) <= 1e-8 * (size + 1.0), (case, k)
+
+
+def _second_gradients(case: Case, leaves: list[Any], split: Any, weights: list[Any]) -> list[Any]:
+    arrays, cots = split(leaves)
+    outputs = case.run(*arrays)
+    used = [(y, g) for y, g in zip(outputs, cots, strict=True) if g is not None and y.requires_grad]
+    zeros = [np.zeros(x.shape) for x in leaves]
+    if not used:
+        return zeros
+    wanted = [arrays[i] for i in case.smooth]
+    first = grad([y for y, _ in used], wanted, [g for _, g in used], create_graph=True, allow_unused=True)
+    pairs = [(gx, u) for gx, u in zip(first, weights, strict=True) if gx is not None and gx.requires_grad]
+    if not pairs:
+        return zeros
+    second = grad([gx for gx, _ in pairs], leaves, [u for _, u in pairs], allow_unused=True)
+    return [z if g is None else g.data for g, z in zip(second, zeros, strict=True)]
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_on_a_batch_axis(name: str) -> None:
+    """Three draws at once, against one after the other: each input alone, and all together."""
+    rng = generator(name)
+    for text in [*OPS[name].calls, *(c.text for c in narrowed(name))]:
+        draws = [Case(OPS[name], text, rng) for _ in range(3)]
+        case, n = draws[0], len(draws[0].arrays)
+        for flags in {tuple(k == i for k in range(n)) for i in range(n)} | {(True,) * n}:
+            if not any(flags):
+                continue
+            columns = zip(*[d.arrays for d in draws], strict=True)
+            arrays = [np.stack(c) if flag else c[0] for c, flag in zip(columns, flags, strict=True)]
+            together = batched(lambda *xs, case=case: case.run(*xs), arrays, flags)
+            for k in range(3):
+                alone = case.run(*[a[k] if flag else a for a, flag in zip(arrays, flags, strict=True)])
+                for one, three in zip(alone, together, strict=True):
+                    assert three.shape == (3, *np.shape(one)), (case, flags)
+                    assert three.dtype == np.asarray(one).dtype
+                    np.testing.assert_allclose(three[k], one, rtol=1e-12, atol=1e-13, err_msg=f"{case} {flags}")
+
+
+@pytest.mark.parametrize("name", [n for n, op in OPS.items() if not isinstance(op, CompositeOp)])
+def test_dependence(name: str) -> None:
+    """What the family does not predict to depend on an entry keeps every bit when that entry moves."""
+    for case in [*cases(name), *narrowed(name)]:
+        inputs, params = case.op.bind(case.args, case.kwargs)
+        before = case.run(*case.arrays)
+        shapes = [np.shape(x) for x in inputs]
+        pairs = case.op.family.dependence(case.op, shapes, params, [np.shape(y) for y in before])
+        assert len(pairs) == len(inputs)
+        for i in case.smooth:
+            position = next(k for k, x in enumerate(inputs) if x is case.arrays[i])
+            for index in np.ndindex(case.arrays[i].shape):
+                moved = [np.array(a) for a in case.arrays]
+                moved[i][index] += 0.01
+                for y, z in zip(before, case.run(*moved), strict=True):
+                    may = np.ones(np.shape(y), bool)
+                    for o, axis in pairs[position]:
+                        here = np.arange(np.shape(y)[o]).reshape([-1 if k == o else 1 for k in range(np.ndim(y))])
+                        may &= here == index[axis]
+                    assert np.array_equal(np.asarray(y)[~may], np.asarray(z)[~may], equal_nan=True), (case, index)
+
+
+@differentiable
+def test_empty_axes_and_axes_of_length_one(name: str) -> None:
+    rng = generator(name, "cotangents")
+    for case in narrowed(name):
+        (gs, *_) = cotangents(case, rng)
+        columns = [jacobian(_of_input(case, i), case.arrays[i]) for i in case.smooth]
+        assert all_agree(case.pull(gs), expected(case, columns, gs)), case
+
+
+@differentiable
+def test_memory_layout(name: str) -> None:
+    """Column-major, reversed and broadcast arrays are as good as any."""
+    rng = generator(name, "cotangents")
+    for case in cases(name):
+        (gs, *_) = cotangents(case, rng)
+        backwards = [np.flip(np.flip(x).copy(order="F")) for x in case.arrays]
+        strided = [np.flip(np.flip(g).copy(order="F")) for g in gs]
+        assert all_agree(case.pull(strided, backwards), case.pull(gs), rtol=1e-11), case
+        ones = [np.broadcast_to(1.0, g.shape) for g in gs]
+        assert all_agree(case.pull(ones), case.pull([g.copy() for g in ones]), rtol=1e-11), case
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_without_a_derivative_nothing_is_recorded(name: str) -> None:
+    for case in cases(name):
+        inputs = [Tensor(x, i in case.smooth) for i, x in enumerate(case.arrays)]
+        for y in case.run(*inputs):
+            assert not getattr(y, "requires_grad", False)
+
+
+@differentiable
+def test_float32(name: str) -> None:
+    """The gradient has its input's dtype, and is that of float64 but for float32's rounding."""
+    rng = generator(name, "cotangents")
+    for case in cases(name):
+        (gs, *_) = cotangents(case, rng)
+        narrow = [x.astype(np.float32) if i in case.smooth else x for i, x in enumerate(case.arrays)]
+        wide = [x.astype(np.float64) if i in case.smooth else x for i, x in enumerate(narrow)]
+        outputs = case.run(*narrow)
+        for found, exact in zip(case.pull(gs, narrow), case.pull(gs, wide), strict=True):
+            assert (found is None) == (exact is None)
+            if found is not None:
+                assert found.dtype == np.float32, case
+                assert found.shape == exact.shape
+                size = np.max(np.abs(exact), initial=0.0)
+                np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4 * size, err_msg=str(case))
+        if name != "astype" and outputs[0].dtype.kind == "f" and len(case.smooth) == len(case.arrays):
+            assert outputs[0].dtype == np.float32, case
