@@ -2,4 +2,54 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradcheck_cli.api import verify
+    from gradcheck_cli.engine import (
+        Function,
+        Tensor,
+        enable_grad,
+        grad,
+        is_grad_enabled,
+        no_grad,
+        ops,
+    )
+    from gradcheck_cli.errors import GradcheckError, SpecError, UsageError, VerificationError
+    from gradcheck_cli.report.report import Report
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Function",
+    "GradcheckError",
+    "Report",
+    "SpecError",
+    "Tensor",
+    "UsageError",
+    "VerificationError",
+    "enable_grad",
+    "grad",
+    "is_grad_enabled",
+    "no_grad",
+    "ops",
+    "verify",
+]
+
+_PLACES = {
+    "verify": "gradcheck_cli.api",
+    "Report": "gradcheck_cli.report.report",
+    "GradcheckError": "gradcheck_cli.errors",
+    "SpecError": "gradcheck_cli.errors",
+    "UsageError": "gradcheck_cli.errors",
+    "VerificationError": "gradcheck_cli.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when they are first used: importing the package, and --help, import no NumPy."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PLACES.get(name, "gradcheck_cli.engine")), name)

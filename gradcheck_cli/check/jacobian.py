@@ -287,16 +287,15 @@ class Comparison:
         D, E = found.D, found.E
         all_flat = np.all(slopes.flat, axis=0)
         D, E = np.where(all_flat, 0.0, D), np.where(all_flat, flat_bound, E)
-        kink, jump = kink_shape(slopes, f, sigma)
+        kink, jump = kink_shape(slopes, f)
         if deep:
             inside = between(a, slopes.D[0], slopes.asym[0], flat_bound)
-            named = kink & (verdict != Verdict.AGREE)
-            verdict[named] = np.where(inside, Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE)[named]
-            D, E = np.where(named, slopes.D[0], D), np.where(named, slopes.asym[0], E)
+            verdict[kink] = np.where(inside, Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE)[kink]
+            D, E = np.where(kink, slopes.D[0], D), np.where(kink, slopes.asym[0], E)
             verdict[jump & (0.1 * np.abs(D) < E) & (verdict == Verdict.UNSETTLED)] = Verdict.NEAR_KINK
         else:
             # What may be a kink is looked at further down before anything is said.
-            verdict[(kink | jump) & (verdict != Verdict.AGREE)] = Verdict.UNSETTLED
+            verdict[kink | (jump & (verdict != Verdict.AGREE))] = Verdict.UNSETTLED
         self.numeric[column, output], self.bound[column, output] = D, E
         self._wish_further(group, slopes, found.best, found.noise_limited, kink | jump, complete)
         if last:

@@ -93,7 +93,7 @@ def judge(
         rounding_explains = found.seen <= 32 * 2 * EPS * np.maximum(np.abs(f), EPS)
         backed = np.any(
             (np.abs(a - found.values) <= np.maximum(found.bounds, tol))
-            & (np.abs(D - found.values) > E)
+            & (np.abs(D - found.values) > found.bounds)
             & np.isfinite(found.bounds),
             axis=0,
         )
@@ -110,11 +110,11 @@ def judge(
     return verdict
 
 
-def kink_shape(slopes: Slopes, f: Array, seen_floor: Array) -> tuple[Array, Array]:
+def kink_shape(slopes: Slopes, f: Array) -> tuple[Array, Array]:
     """Where the two one-sided slopes differ at the three smallest steps, by an amount that does not shrink with h: a kink;
     and where the two one-sided values do: a jump.
 
-    kink: asym h > 16 max(2 EPS |f|, noise), and asym ~ h^p with |p| <= 0.15 (smooth: p = 1)
+    kink: asym h > 32 EPS |f|, and asym ~ h^p with |p| <= 0.15 (smooth: p = 1, noise: p = -1)
     jump: |f+ - f-| the same to 1e-3, and more than 2^-26 |f|
     """
     if len(slopes.h) < 3 or slopes.power != 2:
@@ -122,7 +122,7 @@ def kink_shape(slopes: Slopes, f: Array, seen_floor: Array) -> tuple[Array, Arra
         return none, none
     with np.errstate(all="ignore"):
         h, asym, rise = slopes.h[:3], slopes.asym[:3], np.abs(2 * slopes.h[:3] * slopes.D[:3])
-        loud = np.all(asym * h > 16 * np.maximum(2 * EPS * np.abs(f), seen_floor), axis=0)
+        loud = np.all(asym * h > 32 * EPS * np.abs(f), axis=0)
         exponent = np.log(asym[2] / asym[0]) / np.log(h[2] / h[0])
         kink = loud & (np.abs(exponent) <= 0.15)
         jump = (np.ptp(rise, axis=0) <= 1e-3 * np.max(rise, axis=0)) & (np.min(rise, axis=0) > 2.0**-26 * np.abs(f))

@@ -1,0 +1,107 @@
+"""Problems about plain NumPy callables: a forward on arrays, and a backward written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from inspect import Parameter, signature
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.check.engine_problem import as_outputs, engine_problem
+from gradcheck_cli.check.problem import Input, Problem
+from gradcheck_cli.engine.function import CustomNode
+from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.errors import RuleError, UsageError
+
+Array = np.ndarray[Any, Any]
+COTANGENTS = ("grad", "g", "grad_output", "grad_out", "gy", "dy", "dout", "cotangent", "ct", "upstream")
+"""Names by which a rule may take its cotangent at another place than the first."""
+
+
+def array_problem(
+    name: str, forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Input], **rest: Any
+) -> Problem:
+    """A problem about `forward(*inputs)` and its rule `backward`, both on arrays."""
+    call = bind_rule(backward, [x.name for x in inputs])
+
+    def recorded(*tensors: Tensor) -> Any:
+        arrays = [t.data for t in tensors]
+        outputs = tuple(np.asarray(y) for y in as_outputs(forward(*map(np.array, arrays))))
+
+        def pull(grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
+            if create_graph:
+                raise RuleError("raised", f"{name}: a rule on arrays cannot itself be differentiated", rule=name)
+            found = call([np.array(g) for g in grads], [np.array(a) for a in arrays], outputs)
+            return _one_each(found, inputs, name)
+
+        node = CustomNode(name, tensors, outputs, pull, input_names=[x.name for x in inputs])
+        node.keep = lambda: [(x.name, a) for x, a in zip(inputs, arrays, strict=True)]
+        return tuple(
+            Tensor._wrap(y, node, k) if y.dtype.kind in "fc" else Tensor._wrap(y) for k, y in enumerate(outputs)
+        )
+
+    problem = engine_problem(name, inputs, recorded, primal=lambda *arrays: as_outputs(forward(*arrays)), **rest)
+    if problem.settings.order == 2:
+        raise UsageError("order=2 needs a rule that can be differentiated: write it as an engine Function or in a spec")
+    return replace(problem, second=None)
+
+
+Rule = Callable[[list[Array], list[Array], Sequence[Array]], Any]
+
+
+def bind_rule(backward: Callable[..., Any], names: Sequence[str]) -> Rule:
+    """How `backward` wants its arguments: from the cotangents, inputs and outputs to the call.
+
+    By name where every parameter is an input's name, `grad` (or `grad_<output number>`) or `out`; otherwise by place: the
+    cotangents (one per output), then the inputs. A single cotangent may also come last, if its name says so.
+    """
+    try:
+        parameters = [p for p in signature(backward).parameters.values() if p.default is Parameter.empty]
+    except (TypeError, ValueError):
+        return lambda grads, inputs, outputs: backward(*grads, *inputs)
+    wanted = [p.name for p in parameters]
+    if any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
+        return lambda grads, inputs, outputs: backward(*grads, *inputs)
+
+    def known(grads: list[Array], inputs: list[Array], outputs: Sequence[Array]) -> dict[str, Any]:
+        scope: dict[str, Any] = {f"grad_{k}": g for k, g in enumerate(grads)}
+        scope |= {"grad": grads[0] if len(grads) == 1 else tuple(grads)}
+        scope |= {"out": outputs[0] if len(outputs) == 1 else tuple(outputs)}
+        return {**scope, **dict(zip(names, inputs, strict=True))}
+
+    def by_name(grads: list[Array], inputs: list[Array], outputs: Sequence[Array]) -> Any:
+        scope = known(grads, inputs, outputs)
+        return backward(**{name: scope[name] for name in wanted})
+
+    def by_place(grads: list[Array], inputs: list[Array], outputs: Sequence[Array]) -> Any:
+        if len(wanted) == 1 + len(inputs) and len(grads) > 1:
+            return backward(tuple(grads), *inputs)
+        last = len(grads) == 1 and wanted and wanted[-1] in COTANGENTS and wanted[0] not in COTANGENTS
+        return backward(*inputs, *grads) if last else backward(*grads, *inputs)
+
+    special = {"grad", "out"} | {n for n in wanted if n.startswith("grad_") and n[5:].isdigit()}
+    if "grad" in wanted or any(n in special - {"out"} for n in wanted):
+        if set(wanted) <= special | set(names):
+            return by_name
+    return by_place
+
+
+def _one_each(found: Any, inputs: Sequence[Input], name: str) -> list[Any]:
+    """One gradient or None per input, from what the rule returned: a single one, a sequence, or a mapping by name."""
+    wanted = [k for k, x in enumerate(inputs) if x.requires_grad]
+    if isinstance(found, dict):
+        unknown = set(found) - {x.name for x in inputs}
+        if unknown:
+            raise RuleError("count", f"{name}: the rule returns a gradient for {sorted(unknown)[0]!r}, which is no input")
+        return [found.get(x.name) for x in inputs]
+    given = list(found) if isinstance(found, tuple | list) else [found]
+    if len(given) == len(inputs):
+        return given
+    if len(given) != len(wanted):
+        raise RuleError("count", f"{name}: the rule must return {len(wanted)} gradients, but returned {len(given)}", rule=name)
+    gradients: list[Any] = [None] * len(inputs)
+    for k, g in zip(wanted, given, strict=True):
+        gradients[k] = g
+    return gradients

@@ -1,0 +1,33 @@
+"""The formats by name: each a module of this package with `render(report, options) -> str`, imported when it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from gradcheck_cli.report.report import Report
+
+FORMATS = {
+    "full": "one line for each check that passes; tables, mismatches and findings for the others",
+    "concise": "one line for each finding, as file:line:column: code message",
+    "json": "one object, stable within schema_version 1",
+}
+
+
+class Options(NamedTuple):
+    """How to render for people; formats for machines do not look at it."""
+
+    verbose: int = 0
+    """-1 leaves out what passed, 1 shows the tables of every check."""
+    color: bool = False
+    width: int | None = None
+    """Columns of the terminal; None: as wide as it comes."""
+    ascii_only: bool = False
+
+
+def render(report: Report, format: str = "full", options: Options | None = None) -> str:
+    """The report as text in one of `FORMATS`; ends in a newline."""
+    module = import_module(f"gradcheck_cli.report.{format}")
+    text: str = module.render(report, options or Options())
+    return text

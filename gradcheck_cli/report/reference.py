@@ -1,0 +1,92 @@
+"""The references that the command line prints: ops and findings."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gradcheck_cli.errors import UsageError
+
+
+def describe_ops(names: Iterable[str]) -> str:
+    """Every op (or those named): signature, family, and per input its derivative, `g` being the output's cotangent."""
+    from gradcheck_cli.engine.ops import ALIASES, public_ops
+
+    table = public_ops()
+    wanted = [ALIASES.get(name, name) for name in names] or list(table)
+    for name in wanted:
+        if name not in table:
+            raise UsageError(f"there is no op {name!r}{_nearest(name, table)}")
+    return "\n".join(line for name in wanted for line in _describe_op(table[name])) + "\n"
+
+
+def _describe_op(op: Any) -> Iterator[str]:
+    yield f"{op.text}  [{op.family.name}]"
+    sources = _rule_sources()
+    for name, rule in op.rules.items():
+        if op.family.name == "composite":
+            continue
+        yield f"    d/d{name}: {'no derivative' if rule is None else sources.get((op.name, name), 'moved back to its place')}"
+    if op.family.name == "composite":
+        yield f"    is {sources.get((op.name, ''), 'written with other ops')}"
+
+
+@cache
+def _rule_sources() -> dict[tuple[str, str], str]:
+    """The rules as they stand in the op table's own text, by op and input; of a longer rule its first line of docs."""
+    from gradcheck_cli.engine import ops
+
+    found: dict[tuple[str, str], str] = {}
+    for path in sorted(Path(ops.__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documented = {f.name: (ast.get_docstring(f) or f.name) for f in tree.body if isinstance(f, ast.FunctionDef)}
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args:
+                text = node.value.args[0]
+                if isinstance(text, ast.Constant) and isinstance(text.value, str) and "(" in text.value:
+                    found |= _sources_of(text.value.partition("(")[0], node.value, documented)
+    return found
+
+
+def _sources_of(name: str, call: ast.Call, documented: dict[str, str]) -> dict[tuple[str, str], str]:
+    parts: dict[str, ast.expr] = {str(k.arg): k.value for k in call.keywords}
+    if len(call.args) > 2:  # composite(text, tensors, definition)
+        parts[""] = call.args[2]
+    return {(name, key): _rule_text(value, documented) for key, value in parts.items()}
+
+
+def _rule_text(node: ast.expr, documented: dict[str, str]) -> str:
+    if isinstance(node, ast.Lambda):
+        return ast.unparse(node.body)
+    if isinstance(node, ast.Name):
+        return "0" if node.id == "zero" else documented.get(node.id, node.id).split("\n\n")[0].replace("\n", " ")
+    return ast.unparse(node)
+
+
+def describe_codes(codes: Iterable[str]) -> str:
+    """What findings mean; without codes the table of all."""
+    from gradcheck_cli.check.findings import CODES
+
+    wanted = [code.upper() for code in codes]
+    for code in wanted:
+        if code not in CODES:
+            raise UsageError(f"there is no finding {code!r}{_nearest(code, CODES)}")
+    if not wanted:
+        return "".join(f"{code}  {c.verdict:<12}  {c.title}\n" for code, c in CODES.items())
+    return "\n".join(f"{code} ({CODES[code].verdict}): {CODES[code].title}\n\n{_wrap(CODES[code].help)}\n" for code in wanted)
+
+
+def _wrap(text: str) -> str:
+    from textwrap import fill
+
+    return fill(text, 80)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
