@@ -62,7 +62,7 @@ def _nested(
     first = rows[0][1] if rows else ()
     for item, (_, shape) in zip(node.items, rows, strict=True):
         if shape != first:
-            message = f"all rows of a list must have one shape: the first has {_shown(first)}, this {_shown(shape)}"
+            message = f"all rows of a list must have one shape: the first is {_shown(first)}, this is {_shown(shape)}"
             fields.complain(item, message)
             return None, None
     return tuple(value for value, _ in rows), (len(rows), *(first or ()))
@@ -71,7 +71,7 @@ def _nested(
 def _shown(shape: Shape | None) -> str:
     if not shape:
         return "a single value"
-    return f"{shape[0]} entries" if len(shape) == 1 else f"shape {list(shape)}"
+    return f"a list of {shape[0]}" if len(shape) == 1 else f"of shape {list(shape)}"
 
 
 def leaf_reader(fields: Fields, what: str, dtype: str) -> Callable[[Scalar], Any]:
@@ -81,7 +81,7 @@ def leaf_reader(fields: Fields, what: str, dtype: str) -> Callable[[Scalar], Any
     def read(node: Scalar) -> Any:
         value = None if node.style or node.is_null else convert(node.value)
         if value is None:
-            fields.expected(node, what, must, _leaf_hint(node, dtype))
+            fields.expected(node, what, "a number" if node.is_null else must, _leaf_hint(node, dtype))
         return value
 
     return read

@@ -70,6 +70,7 @@ def _overridden_constants(draft: Draft, what: str, node: Node | None) -> dict[st
         if value is not None and base is not None and kind_of(value) != kind_of(base):
             message = f"constant {quote(name)} must be {kind_of(base)} in every case; found {kind_of(value)}"
             draft.fields.complain(entry, message)
+            value = None
         found[name] = value
     return found
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gradcheck_cli.spec.constants import kind_of
 from gradcheck_cli.spec.document import Text
 from gradcheck_cli.spec.draft import Draft
 from gradcheck_cli.spec.expressions import Callee, Program, Scope, compile_block, compile_expression
-from gradcheck_cli.spec.names import cotangents, output_values
+from gradcheck_cli.spec.names import cotangents, output_values, problem_with
 
-Callees = Mapping[str, Callee]
+
+class Functions:
+    """The file's functions as its expressions may call them, and those of which too little is known for that."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.callees: dict[str, Callee] = {}
+        self.unknown = set(names)
+
+    def add(self, draft: Draft) -> None:
+        """Make a function known; with one output as long as its own are not."""
+        self.callees[draft.name] = Callee(tuple(draft.inputs), len(draft.outputs) or 1)
+        self.unknown.discard(draft.name)
 
 
 def words(text: str) -> set[str]:
@@ -21,12 +32,31 @@ def words(text: str) -> set[str]:
 
 
 def is_block(text: Text) -> bool:
-    """Whether a text consists of statements: then one of them is a return."""
-    return "return" in words(text.value)
+    """Whether a text consists of statements: one is a return, or it has several lines and one is another statement."""
+    if "return" in words(text.value):
+        return True
+    depth, several = 0, "\n" in text.value.strip()
+    for line in text.value.split("\n"):
+        if several and depth == 0 and _is_statement(line.partition("#")[0].strip()):
+            return True
+        depth += sum(map(line.count, "([{")) - sum(map(line.count, ")]}"))
+    return False
 
 
-def compiled(draft: Draft, text: Text, scope: Scope) -> Program | None:
-    """The program for an expression or a block; None after a mistake in it."""
+def _is_statement(line: str) -> bool:
+    """Whether a line outside brackets is no part of an expression."""
+    target, equals, value = line.partition("=")
+    assigns = bool(equals) and not value.startswith("=") and target.rstrip("+-*/ ").isidentifier()
+    return assigns or line.endswith(":")
+
+
+def compiled(draft: Draft, text: Text, scope: Scope, functions: Functions) -> Program | None:
+    """The program for an expression or a block; None after a mistake in it.
+
+    None, too, for what mentions an unknown function: its mistakes have been reported, and this may well be right.
+    """
+    if not functions.unknown.isdisjoint(words(text.value)):
+        return None
     compile_text: Callable[..., Program | None] = compile_block if is_block(text) else compile_expression
     mistakes = draft.fields.mistakes
     before = len(mistakes)
@@ -45,41 +75,47 @@ def _comment_behind(text: Text) -> bool:
     return text.source.line(end.line)[end.column - 1 :].lstrip().startswith("#")
 
 
-def forward_scope(draft: Draft, callees: Callees) -> Scope:
+def forward_scope(draft: Draft, functions: Functions) -> Scope:
     """What forward sees: inputs, constants, the file's functions."""
-    texts = {name for name, value in draft.constants.items() if "string" in kind_of(value)}
-    return Scope(frozenset(draft.inputs), frozenset(draft.constants.keys() - texts), frozenset(texts), callees)
+    constants = {name: value for name, value in draft.constants.items() if not problem_with(name)}
+    texts = {name for name, value in constants.items() if "string" in kind_of(value)}
+    tensors = frozenset(name for name in draft.inputs if not problem_with(name))
+    return Scope(tensors, frozenset(constants.keys() - texts), frozenset(texts), functions.callees)
 
 
-def backward_scope(draft: Draft, forward: Program, callees: Callees) -> Scope:
+def backward_scope(draft: Draft, functions: Functions) -> Scope:
     """What backward sees besides: forward's names, the outputs, and their cotangents."""
-    return _rule_scope(draft, forward, callees, set(cotangents(draft.outputs)))
+    return _rule_scope(draft, functions, set(cotangents(draft.outputs)))
 
 
-def jvp_scope(draft: Draft, forward: Program, callees: Callees) -> Scope:
+def jvp_scope(draft: Draft, functions: Functions) -> Scope:
     """What jvp sees besides: forward's names, the outputs, and the inputs' tangents."""
-    tangents = {f"t_{name}" for name, spec in draft.inputs.items() if spec is None or spec.requires_grad}
-    return _rule_scope(draft, forward, callees, tangents)
+    differentiable = [name for name, spec in draft.inputs.items() if spec is None or spec.requires_grad]
+    tangents = {f"t_{name}" for name in differentiable if not problem_with(name)}
+    return _rule_scope(draft, functions, tangents)
 
 
-def _rule_scope(draft: Draft, forward: Program, callees: Callees, own: set[str]) -> Scope:
-    base = forward_scope(draft, callees)
-    assigned = set(forward.assigned)
+def _rule_scope(draft: Draft, functions: Functions, own: set[str]) -> Scope:
+    base, forward = forward_scope(draft, functions), draft.forward
+    assigned = frozenset[str]() if forward is None else frozenset(forward.assigned)
+    statics = frozenset[str]() if forward is None else forward.statics
     values = own | set(output_values(draft.outputs))
     return Scope(
-        base.tensors | (assigned - forward.statics) | values,
-        ((base.statics - assigned) | forward.statics) - values,
+        base.tensors | (assigned - statics) | values,
+        ((base.statics - assigned) | statics) - values,
         base.texts - assigned - values,
-        callees,
+        functions.callees,
     )
 
 
-def ambiguous_names(draft: Draft, forward: Program) -> dict[str, str]:
+def ambiguous_names(draft: Draft) -> dict[str, str]:
     """Names that forward assigned and that mean something else in a rule, and what."""
-    assigned = set(forward.assigned)
+    forward = draft.forward
+    if forward is None:
+        return {}
     meanings = dict.fromkeys(draft.inputs, "an input") | dict.fromkeys(draft.constants, "a constant")
     for name, index in output_values(draft.outputs).items():
         if forward.returned[index : index + 1] != (name,):
             meanings[name] = "an output"
     meanings |= dict.fromkeys(cotangents(draft.outputs), "a cotangent")
-    return {name: meaning for name, meaning in meanings.items() if name in assigned}
+    return {name: meaning for name, meaning in meanings.items() if name in forward.assigned}

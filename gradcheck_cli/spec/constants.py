@@ -6,7 +6,7 @@ from typing import Any
 
 from gradcheck_cli.spec import scalars
 from gradcheck_cli.spec.arrays import leaves, read_nested
-from gradcheck_cli.spec.document import Node, Scalar
+from gradcheck_cli.spec.document import Node, Scalar, Sequence
 from gradcheck_cli.spec.fields import Fields, number_hint
 
 _MUST = "a number, true or false, a string, or a list of these"
@@ -24,6 +24,9 @@ def read_constant(fields: Fields, what: str, node: Node) -> Any:
 
     if isinstance(node, Scalar):
         return leaf(node)
+    if not isinstance(node, Sequence):
+        fields.expected(node, what, _MUST)
+        return None
     read = read_nested(fields, node, what, leaf)
     return None if read is None else _unified(fields, what, node, read[0])
 

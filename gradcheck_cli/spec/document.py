@@ -30,7 +30,9 @@ class Source:
         self.lines = self.text.split("\n")
 
     def location(self, line: int, column: int) -> Location:
-        """The place at `line` and `column`, both from 1."""
+        """The place at `line` and `column`, both from 1; what lies behind the end of the file is its end."""
+        if line > len(self.lines):
+            line, column = len(self.lines), len(self.lines[-1]) + 1
         return Location(self.path, line, column)
 
     def mistake(self, location: Location, message: str, hint: str = "") -> Mistake:

@@ -10,14 +10,14 @@ from gradcheck_cli.spec.document import Mapping, Node, Scalar, quote
 from gradcheck_cli.spec.fields import Fields
 from gradcheck_cli.spec.input_forms import read_input
 from gradcheck_cli.spec.model import Constant, InputSpec, Rule
-from gradcheck_cli.spec.names import problem_with, problem_with_argument
+from gradcheck_cli.spec.names import problem_with_argument, problem_with_function
 
 if TYPE_CHECKING:
     from gradcheck_cli.spec.expressions import Program
 
 KEYS = (
-    "doc", "source", "inputs", "constants", "forward", "outputs",
-    "backward", "jvp", "cases", "check", "expect", "surrogate",
+    "inputs", "forward", "backward", "constants", "outputs", "jvp",
+    "cases", "check", "expect", "surrogate", "doc", "source",
 )  # fmt: skip
 
 
@@ -29,16 +29,13 @@ class Draft:
         self.name = key.value
         self.constants: dict[str, Constant] = {}
         self.inputs: dict[str, InputSpec | None] = {}
+        self.readable = True
+        """Whether the names of inputs and constants are known, so that expressions can be translated."""
         self.forward: Program | None = None
         self.outputs: tuple[str, ...] = ()
-        """Empty as long as they are unknown."""
+        """Empty as long as they are unknown, and with them the names that rules may use."""
         self.backward: Rule | None = None
         self.jvp: Program | None = None
-
-    @property
-    def names(self) -> set[str]:
-        """The inputs and the constants."""
-        return {*self.inputs, *self.constants}
 
     @property
     def differentiable(self) -> tuple[str, ...] | None:
@@ -51,7 +48,7 @@ class Draft:
 
 def read_draft(fields: Fields, key: Scalar, node: Node) -> Draft | None:
     """A function's inputs and constants; None where it is no function at all."""
-    problem = problem_with(key.value) or ("stands for NumPy in expressions" if key.value == "np" else "")
+    problem = problem_with_function(key.value)
     if problem:
         fields.complain(key, f"function {quote(key.value)} {problem}")
     entries = fields.keyed(node, f"function {quote(key.value)}", KEYS)
@@ -62,14 +59,13 @@ def read_draft(fields: Fields, key: Scalar, node: Node) -> Draft | None:
         draft.constants = _read_named(
             fields, "constant", entries["constants"], lambda what, _, value: read_constant(fields, what, value)
         )
-    for name in ("inputs", "forward"):
-        if name not in entries:
-            fields.complain(key, f"function {quote(key.value)} must have {name}")
+    fields.required(key, f"function {quote(key.value)}", node, ("inputs", "forward"))
     if "inputs" in entries:
         draft.inputs = _read_named(
             fields, "input", entries["inputs"], lambda _, name, value: read_input(fields, name, value, draft.constants)
         )
         _check_inputs(draft, entries["inputs"])
+    draft.readable = bool(draft.inputs) and ("constants" not in entries or bool(draft.constants))
     return draft
 
 

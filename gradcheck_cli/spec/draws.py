@@ -103,7 +103,8 @@ def axis_problem(name: str, constants: Mapping[str, Constant]) -> str:
     value = constants[name]
     if value is None or (type(value) is int and value >= 0):
         return ""
-    return f"constant {quote(name)} is used in a shape and must be a whole number, 0 or more; it is {quote(str(value))}"
+    found = quote(value) if isinstance(value, str) else quote(str(value))[1:-1]
+    return f"constant {quote(name)} is used in a shape and must be a whole number, 0 or more; it is {found}"
 
 
 def _uniform(fields: Fields, what: str, node: Node | None) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from gradcheck_cli.errors import Location
-from gradcheck_cli.spec import scalars
-from gradcheck_cli.spec.document import Mapping, Node, Refused, Scalar, Sequence, Source, Text, quote
+from gradcheck_cli.spec import limits, scalars
+from gradcheck_cli.spec.document import SHOWN_CHARACTERS, Mapping, Node, Refused, Scalar, Sequence, Source, Text, quote
 from gradcheck_cli.spec.language.pieces import did_you_mean
 from gradcheck_cli.spec.mistakes import Mistakes
 
@@ -37,7 +38,7 @@ class Fields:
 
     def unknown(self, node: Node, what: str, name: str, known: Iterable[str], are: str) -> None:
         """Report a name that is none of `known`, with the nearest one or with all of them."""
-        known = list(known)
+        known = [each for each in known if each.isprintable() and len(each) <= SHOWN_CHARACTERS]
         listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
         hint = did_you_mean(name, known) or (f"{are}: {listed}" if known else "")
         self.complain(node, f"{what} {quote(name)}", hint)
@@ -62,6 +63,14 @@ class Fields:
                 self.unknown(key, f"{what} has no key", name, keys, "its keys are")
         return {name: entry for name, entry in node.entries.items() if name in keys}
 
+    def required(self, at: Node, what: str, node: Node, names: tuple[str, ...]) -> None:
+        """Report the names that a mapping lacks, unless one of its keys is that name misspelt."""
+        for name in names:
+            if isinstance(node, Mapping) and name not in node.entries:
+                misspelt = any(did_you_mean(key, (name,)) for key in islice(node.entries, 100))
+                if not misspelt:
+                    self.complain(at, f"{what} must have {name}")
+
     def expression(self, node: Node, what: str, must: str = "an expression") -> Text | None:
         """The text of an expression or of a block."""
         if not isinstance(node, Scalar):
@@ -69,6 +78,10 @@ class Fields:
             return None
         if node.is_null or not node.value.strip():
             self.expected(node, what, must)
+            return None
+        if len(node.value) > limits.EXPRESSION_CHARACTERS:
+            message = f"{what} has at most {limits.EXPRESSION_CHARACTERS} characters; found {len(node.value)}"
+            self.complain(node, message)
             return None
         return Text(node.value, self.source, node.line, node.column, node.style)
 

@@ -52,6 +52,7 @@ def _form(
     kind = draws[0] if draws else {"shape": "normal", "value": "literal", "file": "file"}[sources[0]]
     if draws and sources != ["shape"]:
         fields.complain(entries[draws[0]], f"{what}: {draws[0]} goes with shape, not with {sources[0]}")
+        return None
     if len(draws) > 1:
         fields.complain(entries[draws[1]], f"{what} must be drawn in one way; found {' and '.join(draws)}")
     dtype = _dtype(fields, what, entries, kind)

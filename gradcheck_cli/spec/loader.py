@@ -9,10 +9,9 @@ from gradcheck_cli.errors import Location, Mistake, SpecError
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.call_graph import callees_first
 from gradcheck_cli.spec.cases import read_cases
-from gradcheck_cli.spec.compiling import words
+from gradcheck_cli.spec.compiling import Functions, words
 from gradcheck_cli.spec.document import Node, Source
 from gradcheck_cli.spec.draft import Draft, read_draft
-from gradcheck_cli.spec.expressions import Callee
 from gradcheck_cli.spec.fields import Fields
 from gradcheck_cli.spec.mistakes import Halt, Mistakes
 from gradcheck_cli.spec.model import Case, CheckOptions, FunctionSpec, SpecFile
@@ -91,15 +90,15 @@ def _read_file(fields: Fields, tree: Node) -> dict[str, FunctionSpec]:
     if "version" in entries:
         fields.integer(entries["version"], "version", "1", lambda v: v == 1)
     defaults = _read_defaults(fields, entries.get("defaults"))
+    fields.required(tree, "a spec", tree, ("functions",))
     if "functions" not in entries:
-        fields.complain(tree, "a spec must have functions")
         return {}
     mapping = fields.mapping(entries["functions"], "functions", "a mapping from names to functions")
     if mapping is None or not fields.few(mapping, "functions", limits.FUNCTIONS):
         return {}
     found = [read_draft(fields, mapping.keys[name], node) for name, node in mapping.entries.items()]
     drafts = {draft.name: draft for draft in found if draft is not None}
-    _compile(drafts, dict.fromkeys(mapping.entries, 0))
+    _compile(drafts, list(mapping.entries))
     return _finish(fields, drafts, defaults)
 
 
@@ -116,18 +115,22 @@ def _read_defaults(fields: Fields, node: Node | None) -> CheckOptions:
     return read_options(fields, entries["check"], "check")
 
 
-def _compile(drafts: dict[str, Draft], outputs: dict[str, int]) -> None:
+def _compile(drafts: dict[str, Draft], names: list[str]) -> None:
     """Translate every forward, callees first since a call must know how many outputs it gives, then every rule."""
     texts = {name: forward_text(draft) for name, draft in drafts.items()}
-    mentioned = {
-        name: sorted(words(text.value) & drafts.keys()) if text is not None else [] for name, text in texts.items()
-    }
-    callees = {name: Callee(tuple(drafts[name].inputs) if name in drafts else (), 0) for name in outputs}
-    for name in callees_first(mentioned)[0]:
-        compile_forward(drafts[name], texts[name], callees)
-        callees[name] = Callee(tuple(drafts[name].inputs), len(drafts[name].outputs))
+    mentioned = {name: list[str]() for name in names}
+    for name, text in texts.items():
+        mentioned[name] = [] if text is None else sorted(words(text.value) & mentioned.keys())
+    functions = Functions(set(names) - drafts.keys())
     for draft in drafts.values():
-        compile_rules(draft, callees)
+        functions.add(draft)
+    for name in callees_first(mentioned)[0]:
+        if name in drafts:
+            compile_forward(drafts[name], texts[name], functions)
+            functions.add(drafts[name])
+            functions.unknown |= set() if drafts[name].outputs else {name}
+    for draft in drafts.values():
+        compile_rules(draft, functions)
 
 
 def _finish(fields: Fields, drafts: dict[str, Draft], defaults: CheckOptions) -> dict[str, FunctionSpec]:

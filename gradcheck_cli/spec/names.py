@@ -9,8 +9,11 @@ from gradcheck_cli.spec import limits
 NUMBERS = frozenset({"pi", "inf", "nan"})
 """The numbers that have names in expressions."""
 
-RESERVED = NUMBERS | {"np", "out", "grad"}
-"""Names that mean something of their own wherever a rule is read."""
+RESERVED = frozenset({"out", "grad", "none"})
+"""Names that mean something of their own in rules."""
+
+LIBRARIES = frozenset({"np", "numpy"})
+"""Names that stand for NumPy in expressions."""
 
 
 def problem_with(name: str) -> str:
@@ -30,11 +33,14 @@ def problem_with_argument(name: str) -> str:
     """Why `name` cannot be an input or a constant; empty when it can."""
     if name in NUMBERS:
         return "is a number of the expression language"
-    if name == "np":
-        return "stands for NumPy in expressions"
     if name in RESERVED:
         return "stands for something else in rules"
-    return problem_with(name)
+    return problem_with_function(name)
+
+
+def problem_with_function(name: str) -> str:
+    """Why `name` cannot be a function of a file; empty when it can."""
+    return "stands for NumPy in expressions" if name in LIBRARIES else problem_with(name)
 
 
 def problem_with_label(name: str) -> str:

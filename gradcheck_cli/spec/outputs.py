@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.spec.compiling import Callees, compiled, forward_scope, is_block
+from gradcheck_cli.spec.compiling import Functions, compiled, forward_scope, is_block
 from gradcheck_cli.spec.document import Mapping, Node, Scalar, Sequence, Text, quote
 from gradcheck_cli.spec.draft import Draft
-from gradcheck_cli.spec.names import NUMBERS, problem_with
+from gradcheck_cli.spec.names import LIBRARIES, NUMBERS, problem_with
 
 if TYPE_CHECKING:
     from gradcheck_cli.spec.expressions import Program
@@ -22,14 +22,15 @@ def forward_text(draft: Draft) -> Text | None:
     return draft.fields.expression(draft.entries["forward"], "forward", "an expression, or a block that ends in return")
 
 
-def compile_forward(draft: Draft, text: Text | None, callees: Callees) -> None:
+def compile_forward(draft: Draft, text: Text | None, functions: Functions) -> None:
     """Fill in forward and the outputs."""
     given = _given_outputs(draft)
-    if text is None:
+    if text is None or not draft.readable:
         return
-    draft.forward = compiled(draft, text, forward_scope(draft, callees))
+    draft.forward = compiled(draft, text, forward_scope(draft, functions), functions)
     if draft.forward is None:
-        draft.outputs = given or ()
+        # An expression assigns nothing, so that rules can be translated all the same.
+        draft.outputs = () if is_block(text) else ("out",) if given is None else given
         return
     if given is None:
         draft.outputs = _default_outputs(draft, draft.forward, text)
@@ -90,7 +91,7 @@ def problem_with_output(draft: Draft, name: str) -> str:
         return "is an input already"
     if name in draft.constants:
         return "is a constant already"
-    return "stands for something else in expressions" if name in NUMBERS | {"np", "grad"} else ""
+    return "stands for something else in expressions" if name in NUMBERS | LIBRARIES | {"grad", "none"} else ""
 
 
 def _default_outputs(draft: Draft, forward: Program, text: Text) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.spec.compiling import Callees, ambiguous_names, backward_scope, compiled, is_block, jvp_scope
+from gradcheck_cli.spec.compiling import Functions, ambiguous_names, backward_scope, compiled, is_block, jvp_scope
 from gradcheck_cli.spec.document import Mapping, Node, Scalar, Text, quote
 from gradcheck_cli.spec.draft import Draft
 from gradcheck_cli.spec.model import Rule
@@ -17,38 +17,38 @@ _BACKWARD = "a mapping from inputs to expressions, or a block that ends in retur
 _NONE_HINT = "`none` says that the rule returns no gradient; an input that is left out has derivative zero"
 
 
-def compile_rules(draft: Draft, callees: Callees) -> None:
-    """Fill in backward and jvp. Without a forward their names are unknown, and only their form is looked at."""
+def compile_rules(draft: Draft, functions: Functions) -> None:
+    """Fill in backward and jvp. Where forward's names are unknown, only their form is looked at."""
     fields, entries = draft.fields, draft.entries
     if "backward" in entries:
-        scope = backward_scope(draft, draft.forward, callees) if draft.forward and draft.outputs else None
+        scope = backward_scope(draft, functions) if draft.outputs else None
         node = entries["backward"]
         if isinstance(node, Mapping):
-            draft.backward = _mapping_rule(draft, node, scope)
+            draft.backward = _mapping_rule(draft, node, scope, functions)
         else:
             text = fields.expression(node, "backward", _BACKWARD)
-            draft.backward = None if text is None else _block_rule(draft, node, text, scope)
+            draft.backward = None if text is None else _block_rule(draft, node, text, scope, functions)
     if "jvp" in entries:
         text = fields.expression(entries["jvp"], "jvp", "an expression, or a block that ends in return")
-        if text is not None and draft.forward and draft.outputs:
-            draft.jvp = _rule_program(draft, text, jvp_scope(draft, draft.forward, callees))
+        if text is not None and draft.outputs:
+            draft.jvp = _rule_program(draft, text, jvp_scope(draft, functions), functions)
             if draft.jvp is not None:
                 _check_tangents(draft, text, draft.jvp)
 
 
-def _rule_program(draft: Draft, text: Text, scope: Scope | None) -> Program | None:
+def _rule_program(draft: Draft, text: Text, scope: Scope | None, functions: Functions) -> Program | None:
     """A rule's program, once the names that it reads have one meaning only."""
-    program = None if scope is None else compiled(draft, text, scope)
-    if program is None or draft.forward is None:
+    program = None if scope is None else compiled(draft, text, scope, functions)
+    if program is None:
         return None
-    for name, meaning in ambiguous_names(draft, draft.forward).items():
+    for name, meaning in ambiguous_names(draft).items():
         if name in program.reads:
             message = f"{quote(name)} is {meaning}, and forward assigns it too: the rule could mean either"
             draft.fields.mistakes.append(text.mistake(1, 1, message, "let forward use another name"))
     return program
 
 
-def _mapping_rule(draft: Draft, node: Mapping, scope: Scope | None) -> Rule | None:
+def _mapping_rule(draft: Draft, node: Mapping, scope: Scope | None, functions: Functions) -> Rule | None:
     fields = draft.fields
     if fields.mapping(node, "backward", _BACKWARD) is None:
         return None
@@ -67,7 +67,7 @@ def _mapping_rule(draft: Draft, node: Mapping, scope: Scope | None) -> Rule | No
                 hint = "a block is the whole rule: `backward: |`, and it returns all gradients"
                 fields.complain(entry, f"{what} must be one expression; found statements", hint)
             elif text is not None:
-                programs[name] = _rule_program(draft, text, scope)
+                programs[name] = _rule_program(draft, text, scope, functions)
     locations = {name: fields.location(entry) for name, entry in node.entries.items()}
     nones = frozenset(name for name, program in programs.items() if program is None)
     return Rule(fields.location(node), programs=programs, locations=locations, nones=nones)
@@ -75,6 +75,8 @@ def _mapping_rule(draft: Draft, node: Mapping, scope: Scope | None) -> Rule | No
 
 def _is_differentiable(draft: Draft, key: Scalar, name: str) -> bool:
     """Whether `name` is an input that requires a gradient; reported where it is not."""
+    if not draft.inputs:
+        return True
     if name not in draft.inputs:
         draft.fields.unknown(key, "backward names no input", name, draft.inputs, "the inputs are")
         return False
@@ -86,13 +88,13 @@ def _is_differentiable(draft: Draft, key: Scalar, name: str) -> bool:
     return True
 
 
-def _block_rule(draft: Draft, node: Node, text: Text, scope: Scope | None) -> Rule | None:
+def _block_rule(draft: Draft, node: Node, text: Text, scope: Scope | None, functions: Functions) -> Rule | None:
     fields = draft.fields
     if not is_block(text):
         name = (draft.differentiable or ("x",))[0]
         fields.expected(node, "backward", _BACKWARD, f"name the input: a line `{name}: ...`, indented, below backward")
         return None
-    program = _rule_program(draft, text, scope)
+    program = _rule_program(draft, text, scope, functions)
     names = draft.differentiable
     if program is None or names is None:
         return None

@@ -9,6 +9,7 @@ from gradcheck_cli.spec.document import Source, quote
 
 QUOTE_HINT = "quote the whole value, or write it as a block after |"
 
+END_HINT = "an expression that starts with a bracket must be quoted or stand in a block after |"
 FIT_HINT = "check quotes, brackets and indentation"
 
 _MEANINGS = (
@@ -22,8 +23,8 @@ _MEANINGS = (
     ("could not find expected ':'", True, "a line must be 'name: value'; the ':' is missing", ""),
     ("comment or line break", False, "a block starts on the line after its |", ""),
     ("chomping or indentation", False, "a block starts on the line after its |", ""),
-    ("expected ',' or ']'", True, "the list that starts here has no end, or a ',' is missing", QUOTE_HINT),
-    ("expected ',' or '}'", True, "the mapping that starts here has no end, or a ',' is missing", QUOTE_HINT),
+    ("expected ',' or ']'", True, "the list that starts here has no end, or a ',' is missing", END_HINT),
+    ("expected ',' or '}'", True, "the mapping that starts here has no end, or a ',' is missing", END_HINT),
     ("node content", False, "a value must stand here", QUOTE_HINT),
     ("incompatible YAML", False, "only YAML 1.2 is read", "take the %YAML line out"),
     ("expected key", False, "this does not fit what stands before it", FIT_HINT),

@@ -144,7 +144,8 @@ class _TreeReader:
         if event.anchor is not None:
             self.complain(line, column, f"'&{_cut(event.anchor)}' is a YAML anchor", ANCHOR_HINT)
         elif event.tag is not None:
-            self.complain(line, column, f"{quote(event.tag)} is a YAML tag", TAG_HINT)
+            tag = self.source.line(line)[column - 1 :].split(" ", 1)[0]
+            self.complain(line, column, f"{quote(tag)} is a YAML tag", TAG_HINT)
         return event.anchor is not None or event.tag is not None
 
     def complain(self, line: int, column: int, message: str, hint: str = "") -> None:
