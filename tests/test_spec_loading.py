@@ -4,7 +4,6 @@ import math
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +207,7 @@ PLAIN = InputSpec("x", loads(FIRST).functions["quadratic"].location, "normal")
 )
 def test_input_forms(form: str, expected: dict[str, Any]) -> None:
     found = an_input(form)
-    assert found == replace(PLAIN, location=found.location, **expected)
+    assert found == PLAIN._replace(location=found.location, **expected)
 
 
 def test_shapes_with_constants() -> None:
