@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -20,22 +21,7 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 EPILOG = "Exit codes: 0 all passed, 1 a rule is wrong, 2 bad usage or invalid spec, 3 undecided, 4 internal error, 5 no check."
 
 
-class _Suggesting(click.Group):
-    """A group that names the nearest command to one that it does not have."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-            if near and "Did you mean" not in error.message:
-                error.message += f" Did you mean {near[0]!r}?"
-            raise
-
-
-@click.group(cls=_Suggesting, context_settings=SETTINGS)
+@click.group(context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="gradcheck")
 def main() -> None:
     """Check hand-written gradients against central differences.
@@ -52,8 +38,6 @@ def _width(terminal: bool) -> int | None:
 
 def _options(verbose: int, output: str | None) -> Options:
     """How to write to where the report goes."""
-    import os
-
     stream = sys.stdout
     terminal = output is None and stream.isatty()
     encoding = (stream.encoding or "ascii").lower().replace("-", "") if output is None else "utf8"
@@ -158,6 +142,8 @@ def explain(codes: tuple[str, ...]) -> None:
 
 def start() -> None:
     """Entry point: `main`, with the project's own errors as messages and everything else as an internal error."""
+    # The matrices of a check are small: threads would cost more than they bring, at NumPy's import alone a sixth of it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -38,9 +38,7 @@ def array_problem(
 
         node = CustomNode(name, tensors, outputs, pull, input_names=[x.name for x in inputs])
         node.keep = lambda: [(x.name, a) for x, a in zip(inputs, arrays, strict=True)]
-        return tuple(
-            Tensor._wrap(y, node, k) if y.dtype.kind in "fc" else Tensor._wrap(y) for k, y in enumerate(outputs)
-        )
+        return tuple(Tensor._wrap(y, node, k) if y.dtype.kind in "fc" else Tensor._wrap(y) for k, y in enumerate(outputs))
 
     problem = engine_problem(name, inputs, recorded, primal=lambda *arrays: as_outputs(forward(*arrays)), **rest)
     if problem.settings.order == 2:
@@ -81,11 +79,9 @@ def bind_rule(backward: Callable[..., Any], names: Sequence[str]) -> Rule:
         last = len(grads) == 1 and wanted and wanted[-1] in COTANGENTS and wanted[0] not in COTANGENTS
         return backward(*inputs, *grads) if last else backward(*grads, *inputs)
 
-    special = {"grad", "out"} | {n for n in wanted if n.startswith("grad_") and n[5:].isdigit()}
-    if "grad" in wanted or any(n in special - {"out"} for n in wanted):
-        if set(wanted) <= special | set(names):
-            return by_name
-    return by_place
+    cotangents = {"grad"} | {n for n in wanted if n.startswith("grad_") and n[5:].isdigit()}
+    named = any(n in cotangents for n in wanted) and set(wanted) <= {*cotangents, "out", *names}
+    return by_name if named else by_place
 
 
 def _one_each(found: Any, inputs: Sequence[Input], name: str) -> list[Any]:

@@ -12,13 +12,14 @@ from gradcheck_cli.check import directions
 from gradcheck_cli.check.claimed import Claimed, Outputs, broken, claimed_jacobians, row_scale
 from gradcheck_cli.check.contract import check_linearity, dense_cotangent
 from gradcheck_cli.check.coordinates import Coordinates
-from gradcheck_cli.check.differences import Differences, evaluator
+from gradcheck_cli.check.differences import Differences, evaluator, outputs_as_real
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Comparison, Judged
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.result import SHOWN, CheckResult, Entry, InputResult, overall
 from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Tolerance, Verdict
-from gradcheck_cli.errors import GradcheckError, RuleError, SpecError
+from gradcheck_cli.engine.graph import GraphStats
+from gradcheck_cli.errors import GradcheckError, RuleError
 
 Array = np.ndarray[Any, Any]
 FLOAT32_RTOL = 1e-4
@@ -35,10 +36,7 @@ def check(problem: Problem) -> CheckResult:
     """Judge the rule of `problem` at its inputs."""
     start = time.perf_counter()
     run = _Check(problem)
-    try:
-        run.run()
-    except (RuleError, SpecError):
-        raise
+    run.run()
     result = CheckResult(
         function=problem.name,
         location=problem.location,
@@ -61,8 +59,6 @@ class _Check:
     """One run; what it finds is gathered in its attributes."""
 
     def __init__(self, problem: Problem) -> None:
-        from gradcheck_cli.engine.graph import GraphStats
-
         self.problem, self.settings = problem, problem.settings
         self.findings: list[Finding] = []
         self.inputs: list[InputResult] = []
@@ -107,9 +103,7 @@ class _Check:
         self.forward += 2
         if changed:
             name = self.problem.inputs[changed[0]].name
-            self.findings.append(
-                Finding("GC503", f"the forward changes its input {name!r}", self.problem.location, name)
-            )
+            self.findings.append(Finding("GC503", f"the forward changes its input {name!r}", self.problem.location, name))
             return None
         if len(kept) != len(two) or not all(map(_identical, kept, two)):
             self.findings.append(Finding("GC502", CODES["GC502"].title, self.problem.location))
@@ -121,7 +115,7 @@ class _Check:
         full = outputs.size * sum(c.size for c in coordinates.values())
         scales = {i: Differences(lambda c: np.zeros((len(c), 0)), c).scale for i, c in coordinates.items()}
         project = self.settings.mode == "projected" or (not self.settings.mode and full > directions.FULL_ENTRIES)
-        rows = np.eye(outputs.size)
+        rows: Array | None = None
         used: dict[int, Coordinates] = coordinates
         if project and full:
             rng = np.random.default_rng(self.settings.seed)
@@ -140,9 +134,7 @@ class _Check:
             self.findings.append(Finding("GC601", CODES["GC601"].title, problem.location))
             return
         for i in problem.differentiable_inputs():
-            self._judge_input(
-                i, claimed, outputs, used[i], rows if project else None, row_scale(claimed.jacobians, scales)
-            )
+            self._judge_input(i, claimed, outputs, used[i], rows, row_scale(claimed.jacobians, scales))
 
     def _judge_input(
         self, i: int, claimed: Claimed, outputs: Outputs, coordinates: Coordinates, rows: Array | None, scale: Array
@@ -166,9 +158,7 @@ class _Check:
     def _compare(self, a: Array, d: Differences, scale: Array, narrow: bool) -> Judged:
         rtol, atol = self.settings.tolerances()
         if self.settings.eps is not None:
-            self.method = (
-                f"central differences, fixed step {self.settings.eps:g}, allclose(rtol={rtol:g}, atol={atol:g})"
-            )
+            self.method = f"central differences, fixed step {self.settings.eps:g}, allclose(rtol={rtol:g}, atol={atol:g})"
             return _classical(a, d, self.settings.eps, rtol, atol)
         self.method = "adaptive central differences"
         if narrow:
@@ -182,9 +172,7 @@ class _Check:
         problem, name = self.problem, self.problem.inputs[i].name
         place = problem.jvp_location or problem.location
         try:
-            columns = np.array([self._tangents(i, c.tangent(e), outputs) for e in np.eye(c.size)]).reshape(
-                judged.claimed.shape
-            )
+            columns = np.array([self._tangents(i, c.tangent(e), outputs) for e in np.eye(c.size)]).reshape(judged.claimed.shape)
         except RuleError as error:
             self.findings.append(broken(error, problem)._replace(location=place))
             return
@@ -211,8 +199,6 @@ class _Check:
 
     def _tangents(self, i: int, tangent: Array, outputs: Outputs) -> Array:
         """The outputs' tangents for a tangent of input `i` alone, as coordinates."""
-        from gradcheck_cli.check.differences import outputs_as_real
-
         problem = self.problem
         assert problem.pushforward is not None
         given = [
@@ -223,19 +209,15 @@ class _Check:
         found = problem.pushforward([x.value for x in problem.inputs], given)
         return outputs_as_real(found, outputs.kept)
 
-    def _summarise(
-        self, i: int, judged: Judged, outputs: Outputs, coordinates: Coordinates, rows: Array | None
-    ) -> InputResult:
+    def _summarise(self, i: int, judged: Judged, outputs: Outputs, coordinates: Coordinates, rows: Array | None) -> InputResult:
         a, D, E = judged.claimed, judged.numeric, judged.bound
         verdict = self._by_policy(judged.verdict)
 
-        def entry(flat: int) -> Entry:
+        def entry(flat: Any) -> Entry:
             j, k = divmod(int(flat), a.shape[1])
             output, index = outputs.place(k) if rows is None else ("v.out", (k,))
             place, part = coordinates.index(j), coordinates.part(j)
-            return Entry(
-                output, index, place, float(a[j, k]), float(D[j, k]), float(E[j, k]), Verdict(verdict[j, k]), part
-            )
+            return Entry(output, index, place, float(a[j, k]), float(D[j, k]), float(E[j, k]), Verdict(verdict[j, k]), part)
 
         with np.errstate(all="ignore"):
             error = np.abs(a - D)
@@ -312,19 +294,13 @@ def _mismatch_message(code: str, result: InputResult, worst: Entry) -> str:
 
 def _undecided_message(result: InputResult, entry: Entry, code: str, count: int) -> str:
     where = entry_name(entry, result.name)
-    reached = (
-        f"could be checked to {entry.resolution:.1g} only" if np.isfinite(entry.resolution) else "could not be checked"
-    )
-    return (
-        f"{count} of {result.checked} entries of {result.name!r} are undecided, {CODES[code].title}: {where} {reached}"
-    )
+    reached = f"could be checked to {entry.resolution:.1g} only" if np.isfinite(entry.resolution) else "could not be checked"
+    return f"{count} of {result.checked} entries of {result.name!r} are undecided, {CODES[code].title}: {where} {reached}"
 
 
 def entry_name(entry: Entry, name: str) -> str:
     """`d out[0] / d x[1,2]`."""
-    return (
-        f"d {entry.output}{_at(entry.output_index)} / d {name}{_at(entry.input_index)}{entry.part and '.' + entry.part}"
-    )
+    return f"d {entry.output}{_at(entry.output_index)} / d {name}{_at(entry.input_index)}{entry.part and '.' + entry.part}"
 
 
 def _at(index: tuple[int, ...]) -> str:
@@ -352,8 +328,7 @@ def _with_second_order(result: CheckResult, problem: Problem, start: float) -> C
         finding = broken(error, problem)._replace(code="GC205")
         second = CheckResult(function=problem.name, verdict="fail", findings=(finding,))
     findings = [
-        f._replace(code="GC205", message=f"second order: {f.message}") if f.verdict == "fail" else f
-        for f in second.findings
+        f._replace(code="GC205", message=f"second order: {f.message}") if f.verdict == "fail" else f for f in second.findings
     ]
     both = (*result.findings, *findings)
     return replace(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates, as_real
+from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
@@ -32,9 +32,7 @@ class Outputs:
     """The outputs that are checked, as one vector of real coordinates."""
 
     def __init__(self, names: Sequence[str], arrays: Sequence[Array], differentiable: Sequence[bool]) -> None:
-        self.kept = [
-            k for k, y in enumerate(arrays) if y.dtype.kind in "fc" and (not differentiable or differentiable[k])
-        ]
+        self.kept = [k for k, y in enumerate(arrays) if y.dtype.kind in "fc" and (not differentiable or differentiable[k])]
         self.names = list(names) or (["out"] if len(arrays) == 1 else [f"out{k}" for k in range(len(arrays))])
         self.arrays = list(arrays)
         self.coordinates = {k: Coordinates(arrays[k]) for k in self.kept}
@@ -60,18 +58,6 @@ class Outputs:
             found[k] = part.view(np.complex128).reshape(y.shape) if y.dtype.kind == "c" else part.reshape(y.shape)
             found[k] = found[k].astype(y.dtype)
         return found
-
-
-def pull_rows(problem: Problem, pulled: Pulled, outputs: Outputs, rows: Array) -> dict[int, Array]:
-    """Pull the rows of a matrix of cotangents back: for each input (rows, coordinates). Raises RuleError."""
-    places = problem.differentiable_inputs()
-    stacks: dict[int, list[Array]] = {i: [] for i in places}
-    for v in rows:
-        gradients = pulled.vjp(outputs.cotangents(v))
-        for i, g in zip(places, gradients, strict=True):
-            x = problem.inputs[i].value
-            stacks[i].append(np.full(x.shape, np.nan) if g is None else np.asarray(g))
-    return {i: np.array(stack).reshape(len(rows), *problem.inputs[i].value.shape) for i, stack in stacks.items()}
 
 
 def broken(error: RuleError, problem: Problem) -> Finding:
@@ -108,13 +94,3 @@ def row_scale(claimed: dict[int, Array], scales: dict[int, Array]) -> Array:
     parts = [np.max(np.abs(a) * scales[i], axis=1, initial=0.0) for i, a in claimed.items()]
     found: Array = np.nan_to_num(np.max(parts, axis=0), nan=0.0, posinf=0.0) if parts else np.zeros(0)
     return found
-
-
-def same(one: Sequence[Array | None], other: Sequence[Array | None], factor: float) -> bool:
-    """Whether gradients `one`, times `factor`, are bit for bit `other`."""
-    for a, b in zip(one, other, strict=True):
-        if (a is None) != (b is None):
-            return False
-        if a is not None and b is not None and not np.array_equal(as_real(a) * factor, as_real(b), equal_nan=True):
-            return False
-    return True

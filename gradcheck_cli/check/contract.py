@@ -24,7 +24,8 @@ def dense_cotangent(size: int) -> Array:
     """A fixed vector of entries of both signs between 0.5 and 1.5 in size, none equal to another."""
     golden = np.modf((np.arange(size) + 1) * 0.6180339887498949)[0]
     signs = np.where(np.modf(golden * 5)[0] < 0.5, -1.0, 1.0)
-    return signs * (0.5 + golden)
+    vector: Array = signs * (0.5 + golden)
+    return vector
 
 
 def check_linearity(

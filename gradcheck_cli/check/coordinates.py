@@ -46,7 +46,8 @@ class Coordinates:
     @property
     def x(self) -> Array:
         """The coordinates' values."""
-        return self.flat[self.first]
+        values: Array = self.flat[self.first]
+        return values
 
     def index(self, j: int) -> tuple[int, ...]:
         """The entry of the array that coordinate `j` belongs to."""
@@ -60,7 +61,7 @@ class Coordinates:
     def project(self, gradients: Array) -> Array:
         """Gradients, stacked along a leading axis, as derivatives along the coordinates: (k, *shape) -> (k, size)."""
         flat = as_real(gradients).reshape(len(gradients), self.flat.size)
-        along = flat[:, self.first]
+        along: Array = flat[:, self.first]
         paired = self.first != self.second
         along[:, paired] += flat[:, self.second[paired]]
         return along

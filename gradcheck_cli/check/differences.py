@@ -42,7 +42,8 @@ class Differences:
 
     def step(self, columns: Array, exponent: int) -> Array:
         """s_j dither 2^e for each column."""
-        return self.scale[columns] * (DITHER[exponent % 5] * 2.0**exponent)
+        steps: Array = self.scale[columns] * (DITHER[exponent % 5] * 2.0**exponent)
+        return steps
 
     def at(self, columns: Array, steps: Array) -> tuple[Array, Array]:
         """The values with one coordinate moved, (k, outputs), and the distances really gone, (k,).
@@ -65,8 +66,7 @@ class Differences:
         """
         if self._noise is None:
             floor = 2 * EPS * np.abs(self.f0)
-            self._noise = tuple(np.fmax(floor, self._probe(2.0**e)) for e in (-17, -32))  # type: ignore[assignment]
-        assert self._noise is not None
+            self._noise = (np.fmax(floor, self._probe(2.0**-17)), np.fmax(floor, self._probe(2.0**-32)))
         return self._noise
 
     def _probe(self, window: float) -> Array:
@@ -78,7 +78,7 @@ class Differences:
             reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)
             direction = np.where(reach < window * np.abs(direction), 0.0, direction)
         values = self._run(self.coordinates.displaced(PROBE[:, None] * window * direction))
-        fit = np.polynomial.polynomial.polyvander(PROBE, 4)
+        fit = PROBE[:, None] ** np.arange(5)
         projector = np.eye(len(PROBE)) - fit @ np.linalg.pinv(fit)
         with np.errstate(all="ignore"):
             # Subtracting the value at the point first keeps the fit's own rounding below the noise.

@@ -13,7 +13,6 @@ from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
 from gradcheck_cli.engine.backward import grad
 from gradcheck_cli.engine.graph import graph_stats
 from gradcheck_cli.engine.tensor import Tensor
-from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]
 
@@ -108,8 +107,3 @@ def second_order(problem: Problem, function: Callable[..., Any]) -> Problem:
         settings=settings,
         location=problem.location,
     )
-
-
-def raised(error: Exception, rule: str) -> RuleError:
-    """An exception out of a user's rule as the contract's breach."""
-    return RuleError("raised", f"the rule raised {type(error).__name__}: {error}", rule=rule)

@@ -100,7 +100,8 @@ class Comparison:
         return rung
 
     def _half(self, a: Array) -> Array:
-        return self.tol.of(a, a) / 2
+        half: Array = self.tol.of(a, a) / 2
+        return half
 
     def _accept(self, columns: Array, exponents: tuple[int, ...], sigma: Array) -> Array:
         """Take the differences of one rung, and accept the columns of which every entry passes.
@@ -133,13 +134,15 @@ class Comparison:
         self.verdict[keep] = Verdict.AGREE
         for e, look in zip(exponents, looks, strict=True):
             self._keep(columns, e, look, np.flatnonzero(~done))
-        return done
+        result: Array = done
+        return result
 
     def _still_far(self, columns: Array) -> Array:
         """Whether an output stays bit for bit the same at a step of FAR scales, away from zero."""
         away = np.where(self.d.coordinates.x[columns] < 0, -1.0, 1.0)
         values, _ = self.d.at(columns, FAR * away * self.d.scale[columns])
-        return (values == self.d.f0) | ~np.isfinite(values)
+        still: Array = (values == self.d.f0) | ~np.isfinite(values)
+        return still
 
     def _values_at(self, columns: Array, exponent: int) -> tuple[Array, Array, Array, Array]:
         """The values above and below, and the distances gone, of whole columns at one exponent."""
@@ -162,8 +165,8 @@ class Comparison:
 
     def _look(self, columns: Array, number: int) -> Array:
         """One look at columns that are not settled: take their steps, judge, and give back what is still open."""
-        for exponents, group in self._wanted(columns, number):
-            for e in exponents:
+        for steps, group in self._wanted(columns, number):
+            for e in steps:
                 self._keep(group, e, self._values_at(group, e), np.arange(len(group)))
         open_columns = []
         for exponents, group in self._by_steps(columns):
@@ -214,8 +217,7 @@ class Comparison:
 
     def _judge_group(self, columns: Array, exponents: tuple[int, ...], last: bool) -> None:
         """Judge the open entries of columns that share their steps."""
-        up, down = (np.stack([[self.taken[int(j)][e][k] for j in columns] for e in exponents]) for k in (0, 1))
-        h_up, h_down = (np.array([[self.taken[int(j)][e][k] for j in columns] for e in exponents]) for k in (2, 3))
+        up, down, h_up, h_down = (np.array([[self.taken[int(j)][e][k] for j in columns] for e in exponents]) for k in range(4))
         open_entries = self.verdict[columns] == Verdict.UNSETTLED
         row, output = np.nonzero(open_entries)
         group = _Entries(
@@ -304,9 +306,7 @@ class Comparison:
             verdict[noisy] = Verdict.NOISE
         self.verdict[column, output] = verdict
 
-    def _wish_further(
-        self, group: _Entries, slopes: Slopes, best: Array, noisy: Array, kinked: Array, complete: bool
-    ) -> None:
+    def _wish_further(self, group: _Entries, slopes: Slopes, best: Array, noisy: Array, kinked: Array, complete: bool) -> None:
         steps = len(slopes.exponents)
         wish = np.where(noisy & (best >= steps - 2), UP, 0)
         wish |= np.where((~noisy & (best <= 1)) | kinked, DOWN, 0)
@@ -343,11 +343,13 @@ class _Entries(NamedTuple):
     output: Array
 
     def only(self, members: Array) -> _Entries:
-        return _Entries(self.exponents, *(part[..., members] for part in self[1:]))
+        up, down, h_up, h_down, column, output = (part[..., members] for part in self[1:])
+        return _Entries(self.exponents, up, down, h_up, h_down, column, output)
 
     def at_steps(self, kept: Array) -> _Entries:
         exponents = tuple(e for e, keep in zip(self.exponents, kept, strict=True) if keep)
-        return _Entries(exponents, *(part[kept] for part in self[1:5]), self.column, self.output)
+        up, down, h_up, h_down = (part[kept] for part in self[1:5])
+        return _Entries(exponents, up, down, h_up, h_down, self.column, self.output)
 
 
 def _patterns(finite: Array) -> Iterator[tuple[Array, Array]]:

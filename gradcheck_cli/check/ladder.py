@@ -75,9 +75,7 @@ def observed_noise(h: Array, table: list[Array]) -> Array:
     return np.where(np.isfinite(noise), h * noise, 0.0)
 
 
-def noise_bound(
-    slopes: Slopes, observed: Array, f: Array, x: Array, sigma: Array, rounding: Array
-) -> tuple[Array, Array]:
+def noise_bound(slopes: Slopes, observed: Array, f: Array, x: Array, sigma: Array, rounding: Array) -> tuple[Array, Array]:
     """N[k], the noise to reckon with at step k, and seen[k], the largest one observed below k.
 
     Below three samples N = max(assumed, seen), where assumed = max(2 EPS |f| (8 at the smallest step) + EPS |x D|, the
@@ -146,6 +144,4 @@ def estimate(slopes: Slopes, f: Array, x: Array, sigma: Array, rounding: Array, 
         best = np.argmin(bounds, axis=0)
         pick = (best, np.arange(len(best)))
         extra = slack + 4 * EPS * np.abs(values[pick])
-    return Estimate(
-        values[pick], bounds[pick] + extra, best, noise[pick] > bounds[pick] / 2, seen[pick], values, bounds
-    )
+    return Estimate(values[pick], bounds[pick] + extra, best, noise[pick] > bounds[pick] / 2, seen[pick], values, bounds)

@@ -130,7 +130,7 @@ class CheckResult:
         return sum(x.checked for x in self.inputs)
 
     def expecting(self, verdict: str, code: str) -> CheckResult:
-        """This result, judged by what its case expects: a rule documented as wrong passes if it is found wrong."""
+        """Judge by what the case expects: a rule documented as wrong passes if it is found wrong."""
         if verdict == "pass" or self.verdict == "error":
             return self
         expected = f"{verdict} {code}".strip()

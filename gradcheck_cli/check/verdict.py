@@ -50,7 +50,8 @@ class Tolerance(NamedTuple):
     """tol(a, D) = max(rtol max(|a|, |D|), atol): what counts as agreement."""
 
     rtol: float
-    atol: float = 0.0
+    atol: Any = 0.0
+    """A number, or one per entry."""
     unit: float = 0.0
     """Rounding unit of a rule that works in less than double precision; it may be off by 16 of them of its row."""
 

@@ -30,16 +30,17 @@ Array = np.ndarray[Any, Any]
 class SpecFunction:
     """A function of a file. On arrays it is its forward; on tensors a function with a rule is one node of the graph."""
 
-    def __init__(self, spec: FunctionSpec, file: Mapping[str, SpecFunction], constants: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, spec: FunctionSpec, file: Mapping[str, SpecFunction], constants: Mapping[str, Any] | None = None
+    ) -> None:
         self.spec, self.file = spec, file
         self.constants = {n: constant_value(v) for n, v in (constants or spec.constants).items()}
 
     def __call__(self, *inputs: Any) -> Any:
-        wanted = MODE.enabled and any(type(x) is Tensor and x.requires_grad for x in inputs)
-        if wanted and self.spec.backward is not None:
-            outputs = self._record(inputs)
-        else:
-            outputs = self.run(inputs)[0]
+        """Call the function; a single output is given as it is, several as a tuple."""
+        recorded = MODE.enabled and any(type(x) is Tensor and x.requires_grad for x in inputs)
+        own_rule = recorded and self.spec.backward is not None
+        outputs = self._record(inputs) if own_rule else self.run(inputs)[0]
         return outputs[0] if len(outputs) == 1 else outputs
 
     def run(self, inputs: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -72,9 +73,7 @@ class SpecFunction:
         )
         reads = self._rule_reads()
         node.keep = lambda: [(n, v) for n, v in scope.items() if n in reads and isinstance(v, np.ndarray)]
-        return tuple(
-            Tensor._wrap(y, node, k) if y.dtype.kind in "fc" else Tensor._wrap(y) for k, y in enumerate(outputs)
-        )
+        return tuple(Tensor._wrap(y, node, k) if y.dtype.kind in "fc" else Tensor._wrap(y) for k, y in enumerate(outputs))
 
     def _scope(self, inputs: Sequence[Any], outputs: Sequence[Any], names: Mapping[str, Any]) -> dict[str, Any]:
         """What a rule may read besides the cotangents."""
@@ -118,7 +117,9 @@ class SpecFunction:
                     location=rule.location,
                 )
             found = dict(zip(rule.block.keys or wanted, values, strict=True))
-        missing = {name: np.zeros(np.shape(_data(names[name])), _data(names[name]).dtype) for name in wanted if name not in found}
+        missing = {
+            name: np.zeros(np.shape(_data(names[name])), _data(names[name]).dtype) for name in wanted if name not in found
+        }
         return [({**missing, **found})[name] if name in wanted else None for name in self.spec.inputs]
 
     def _run_rule(self, program: Any, names: Mapping[str, Any], name: str, place: Any) -> tuple[Any, ...]:
@@ -171,9 +172,7 @@ def settings_of(options: CheckOptions, overrides: Mapping[str, Any]) -> Settings
     return Settings(**{**given, **{n: v for n, v in overrides.items() if v is not None}})
 
 
-def problems(
-    file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mapping[str, Any]
-) -> Iterator[Callable[[], Problem]]:
+def problems(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mapping[str, Any]) -> Iterator[Callable[[], Problem]]:
     """One problem per draw of the inputs, made when called. Raises SpecError then, where the inputs cannot be had."""
     settings = settings_of(case.check, overrides)
     for point in range(settings.points if any(x.kind not in ("literal", "file") for x in case.inputs.values()) else 1):

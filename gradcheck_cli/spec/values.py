@@ -22,7 +22,8 @@ def constant_value(value: Constant) -> Any:
 
 def input_value(spec: InputSpec, constants: dict[str, Constant], folder: str, seed: tuple[int, str, str, int]) -> Array:
     """The input's array. `seed` is the run's seed, function, case, and number of the draw; the input's own name is added,
-    so that no input's numbers depend on what else a file holds."""
+    so that no input's numbers depend on what else a file holds.
+    """
     if spec.kind == "literal":
         value = np.array(spec.value, dtype=spec.dtype)
         value = value.reshape(spec.resolved_shape(constants)) if not value.size else value
@@ -38,6 +39,7 @@ def _draw(spec: InputSpec, shape: tuple[int, ...], seed: tuple[int, str, str, in
     number, function, case, point = seed
     words = [crc32(text.encode()) for text in (function, case, spec.name)]
     rng = np.random.default_rng([number, point, *words])
+    value: Any
     if spec.kind == "uniform":
         value = rng.uniform(spec.low, spec.high, shape)
     elif spec.kind == "integers":
@@ -105,7 +107,9 @@ def _check_domain(spec: InputSpec, value: Array) -> None:
     if spec.structure == "lower" and not np.array_equal(value, np.tril(value)):
         raise _wrong(spec, f"input '{spec.name}' must be zero above the diagonal, as its structure says")
     if spec.bounds is not None and not np.all((value >= spec.bounds[0]) & (value <= spec.bounds[1])):
-        message = f"input '{spec.name}' must lie within its bounds {list(spec.bounds)}; found {np.min(value):g} to {np.max(value):g}"
+        message = (
+            f"input '{spec.name}' must lie within its bounds {list(spec.bounds)}; found {np.min(value):g} to {np.max(value):g}"
+        )
         raise _wrong(spec, message, "draw from inside: {shape: ..., uniform: [low, high]}")
 
 
