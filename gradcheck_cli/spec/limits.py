@@ -52,7 +52,7 @@ EXPRESSION_MISTAKES = 20
 STATIC_INTEGER = 2**31
 """The largest static whole number."""
 
-SEQUENCE_VALUES = 10_000
+SEQUENCE_VALUES = 1_000
 """Values of a list, those of the lists in it counted too."""
 
 SEQUENCE_DEPTH = 32
@@ -70,7 +70,7 @@ RESULT_ELEMENTS = 10_000_000
 RUN_ELEMENTS = 32_000_000
 """Elements of all large values that one run computes: about 256 MB, were all of them kept."""
 
-SMALL_ELEMENTS = 4_096
+SMALL_ELEMENTS = 256
 """A value with fewer elements does not count towards RUN_ELEMENTS; STATEMENTS bounds how many there are."""
 
 MULTIPLICATIONS_PER_ELEMENT = 64

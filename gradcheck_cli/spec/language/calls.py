@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.spec.language import builtin_calls
+from gradcheck_cli.spec.language.access import MEASURES, VIEWS
 from gradcheck_cli.spec.language.invoke import Argument, file_call, op_call, python_call
 from gradcheck_cli.spec.language.pieces import (
     BROKEN,
     BROKEN_PIECE,
+    ELLIPSIS,
     NONE,
     SEQUENCE,
     SEVERAL,
@@ -50,14 +52,13 @@ _NO_KEYWORDS = {
 }
 
 
-class Given(NamedTuple):
-    """One argument as written."""
+class Given:
+    """One argument as written; `at` is what a message about the argument itself points at."""
 
-    node: ast.expr
-    piece: Piece
-    keyword: str = ""
-    at: ast.AST | None = None
-    """The keyword's node."""
+    __slots__ = ("at", "keyword", "node", "piece")
+
+    def __init__(self, node: ast.expr, piece: Piece, keyword: str = "", at: ast.AST | None = None) -> None:
+        self.node, self.piece, self.keyword, self.at = node, piece, keyword, at or node
 
 
 def call(t: Translator, node: ast.Call) -> Piece:
@@ -100,7 +101,12 @@ def _method(t: Translator, node: ast.Call, function: ast.Attribute) -> Piece:
     if receiver.piece.kind == BROKEN:
         return BROKEN_PIECE
     if op is None or not op.signature or op.signature[0].kind != "tensor":
-        raise Refusal(t.name_place(function), f"there is no method {shown(function.attr)}", _function_hint(t, function.attr))
+        hint = f"write .{function.attr} without brackets" if function.attr in MEASURES or function.attr in VIEWS else ""
+        raise Refusal(
+            t.name_place(function),
+            f"there is no method {shown(function.attr)}",
+            hint or _function_hint(t, function.attr),
+        )
     given = _arguments(t, node)
     if name in ("reshape", "transpose"):
         given = _gathered(t, node, given)
@@ -170,7 +176,7 @@ def _bind(t: Translator, node: ast.Call, name: str, op: Any, given: list[Given])
         try:
             parameter = _parameter(name, op, position, g)
             if parameter.name in seen and op.variadic != "star":
-                raise Refusal(g.at or g.node, f"the argument {shown(parameter.name)} of {name} is given twice")
+                raise Refusal(g.at, f"the argument {shown(parameter.name)} of {name} is given twice")
             seen.add(parameter.name)
             _check_kind(name, parameter, g)
             bound.append(Argument(parameter.name, parameter.kind, g.piece, bool(g.keyword)))
@@ -188,7 +194,7 @@ def _parameter(name: str, op: Any, position: int, g: Given) -> Any:
         for parameter in signature:
             if parameter.name == g.keyword and not (op.variadic == "star" and parameter.kind == "tensors"):
                 return parameter
-        raise Refusal(g.at or g.node, f"{name} has no argument {shown(g.keyword)}", _keyword_hint(op, g.keyword))
+        raise Refusal(g.at, f"{name} has no argument {shown(g.keyword)}", _keyword_hint(op, g.keyword))
     if op.variadic == "star":
         return signature[min(position, len(signature) - 1)]
     if position >= len(signature):
@@ -201,6 +207,8 @@ def _keyword_hint(op: Any, keyword: str) -> str:
     names = [parameter.name for parameter in op.signature]
     if keyword in _NO_KEYWORDS:
         return _NO_KEYWORDS[keyword]
+    if keyword in names:
+        return f"it is given by position: {op.text}"
     instead = _ELSEWHERE.get(keyword)
     return f"here it is called {instead}" if instead in names else did_you_mean(keyword, names) or str(op.text)
 
@@ -217,7 +225,7 @@ def _check_kind(name: str, parameter: Any, g: Given) -> None:
     elif kind in (TENSOR, SEQUENCE) and parameter.name not in ARRAY_PARAMETERS:
         hint = f"entry by entry it is {name}imum(a, b)" if name in ("max", "min") else _LIST_HINT.get(name, "")
         raise Refusal(g.node, f"the argument {shown(parameter.name)} of {name} must be static", hint)
-    elif kind == SEVERAL:
+    elif kind == SEVERAL or (kind == ELLIPSIS and parameter.name not in ARRAY_PARAMETERS):
         require_value(g.node, g.piece)
 
 
@@ -233,9 +241,9 @@ def _call_file(t: Translator, node: ast.Call, name: str) -> Piece:
         wanted = g.keyword or callee.inputs[position]
         if wanted not in callee.inputs:
             hint = did_you_mean(wanted, callee.inputs) or written
-            raise Refusal(g.at or g.node, f"{name} has no input {shown(wanted)}", hint)
+            raise Refusal(g.at, f"{name} has no input {shown(wanted)}", hint)
         if wanted in runs:
-            raise Refusal(g.at or g.node, f"the input {shown(wanted)} of {name} is given twice")
+            raise Refusal(g.at, f"the input {shown(wanted)} of {name} is given twice")
         require_value(g.node, g.piece)
         runs[wanted] = g.piece
     missing = [wanted for wanted in callee.inputs if wanted not in runs]

@@ -7,9 +7,12 @@ stricter than following the order of the statements, and it needs no second look
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gradcheck_cli.spec.language.access import MEASURES
+
+PARTS_PER_STATEMENT = 16
+"""A long statement counts as several, of this many names, signs and calls each."""
 
 _SHAPE_CALLS = {*MEASURES, "len"}
 
@@ -21,6 +24,18 @@ def statements_in(body: list[ast.stmt]) -> Iterator[ast.stmt]:
         if isinstance(statement, ast.For | ast.If):
             yield from statements_in(statement.body)
             yield from statements_in(statement.orelse)
+
+
+def cost_of(nodes: Sequence[ast.AST]) -> int:
+    """What it costs to run `nodes` once, counted in statements; the bodies of loops count for themselves."""
+    statements, parts = 0, 0
+    stack = [*nodes]
+    while stack:
+        node = stack.pop()
+        parts += 1
+        statements += isinstance(node, ast.stmt)
+        stack += [node.iter] if isinstance(node, ast.For) else ast.iter_child_nodes(node)
+    return 1 + statements + parts // PARTS_PER_STATEMENT
 
 
 def assigned_in(body: list[ast.stmt]) -> list[str]:

@@ -29,19 +29,21 @@ class Argument:
 def op_call(name: str, op: Callable[..., Any], bound: list[Argument], place: Place, static: bool) -> Run:
     """A call of an op."""
     checked = sizes.needs_check(name, sum(a.kind == "tensor" for a in bound))
-    if len(bound) == 1 and bound[0].kind == "tensor" and not checked and not static:
-        return _of_one(name, op, bound[0].piece.run, place)
-    run = _of_many(name, op, bound, place, checked)
+    rest = bound[1:]
+    if bound[0].kind == "tensor" and not checked and all(a.kind == "static" and a.piece.known for a in rest):
+        run = _of_one(name, op, bound[0].piece.run, {a.name: a.piece.value for a in rest}, place)
+    else:
+        run = _of_many(name, op, bound, place, checked)
     return (lambda frame: settled(run(frame))) if static else run
 
 
-def _of_one(name: str, op: Callable[..., Any], argument: Run, place: Place) -> Run:
-    """The most frequent call, on the hot path of every difference: `exp(x)`."""
+def _of_one(name: str, op: Callable[..., Any], argument: Run, options: dict[str, Any], place: Place) -> Run:
+    """The most frequent calls, on the hot path of every difference: `exp(x)`, `sum(x, axis=0)`."""
 
     def run(frame: Frame) -> Any:
         value = argument(frame)
         try:
-            result = op(as_array(value) if type(value) in SEQUENCES else value)
+            result = op(as_array(value) if type(value) in SEQUENCES else value, **options)
         except RuleError:
             raise
         except EXPECTED as error:
@@ -71,9 +73,7 @@ def _of_many(name: str, op: Callable[..., Any], bound: list[Argument], place: Pl
                 values[lists[0]] = _members(values[lists[0]])
             if checked:
                 given = {"subscripts": values[0], "operands": values[1:]} if star else dict(zip(names, values, strict=True))
-                cost = sizes.cost(name, given)
-                if cost > limits.SMALL_ELEMENTS:
-                    frame.budget.spend_work(cost, place)
+                sizes.spend(name, given, frame.budget, place)
             result = op(*values[:count], **dict(zip(names[count:], values[count:], strict=True)))
         except RuleError:
             raise

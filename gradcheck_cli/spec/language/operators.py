@@ -84,7 +84,6 @@ def _settled(run: Run) -> Run:
 
 def _pair(symbol: str, name: str, op: Callable[..., Any], left: Run, right: Run, place: Place) -> Run:
     on_numbers, room = ON_NUMBERS[name], limits.RESULT_ELEMENTS
-    heavy = sizes.needs_check(name, 1)
 
     def run(frame: Frame) -> Any:
         a, b = left(frame), right(frame)
@@ -94,12 +93,8 @@ def _pair(symbol: str, name: str, op: Callable[..., Any], left: Run, right: Run,
                     return number(on_numbers(a, b))
                 if type(a) in SEQUENCES or type(b) in SEQUENCES:
                     return _on_sequences(name, op, a, b)
-            elif heavy:
-                cost = sizes.cost(name, {"x1": a, "x2": b})
-                if cost > limits.SMALL_ELEMENTS:
-                    frame.budget.spend_work(cost, place)
-            elif a.size * b.size > room:
-                sizes.require_broadcast((a, b))
+            elif not 0 < a.size * b.size <= room:  # neither a sum nor a product of these two could be larger
+                sizes.spend(name, {"x1": a, "x2": b}, frame.budget, place)
             result = op(a, b)
         except RuleError:
             raise

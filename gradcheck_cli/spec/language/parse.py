@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import warnings
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.spec import limits
@@ -68,7 +67,7 @@ def parse_block(text: Text) -> Parsed:
 
 
 def _place_of(text: Text, starts: list[int], offset: int) -> Place:
-    line = min(bisect_right(starts, offset), max(1, len(starts) - 1))
+    line = max(1, sum(start <= offset for start in starts[:-1]))
     return Place(text, line, offset - starts[line - 1] + 1)
 
 
@@ -81,8 +80,11 @@ def _parse(parsed: Parsed, source: str, mode: str) -> ast.AST:
         hint = "an assignment or a return needs a block: `forward: |` and one statement a line" if (
             mode == "eval" and _is_block(source)
         ) else ""  # fmt: skip
-        place = parsed.place_at(error.lineno or 1, max(0, (error.offset or 1) - 1))
-        raise Refusal(place, str(error.msg)[:200], hint) from None
+        line = error.lineno or 1
+        end = len((source.split("\n")[line - 1 : line] or [""])[0])  # the parser says 0 for the end of the text
+        place = parsed.place_at(line, error.offset - 1 if error.offset else end)
+        message = "this number has too many digits" if "digits" in error.msg else str(error.msg)[:200]
+        raise Refusal(place, message, hint) from None
     except (ValueError, MemoryError, RecursionError):
         raise Refusal(parsed.place_at(1, 0), "this is nested too deeply to be read") from None
     _measure(parsed, tree)

@@ -55,6 +55,8 @@ def _reason(error: BaseException) -> str:
         return "calls nest too deeply"
     if "in its core dimension" in str(error):  # NumPy's words for matmul name neither shape
         return "the sizes do not fit each other"
+    if isinstance(error, OverflowError) and len(error.args) == 2:
+        return "the result is too large for a float"
     message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     return message.strip().split("\n", 1)[0][:300] or type(error).__name__
 

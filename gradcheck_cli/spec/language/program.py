@@ -63,13 +63,14 @@ class Run:
 class Program:
     """An expression or a block, translated. Programs hold no state: running one twice gives the same twice."""
 
-    __slots__ = ("_place", "_run", "assigned", "calls", "keys", "nones", "reads", "returned", "statics", "text")
+    __slots__ = ("_cost", "_place", "_run", "assigned", "calls", "keys", "nones", "reads", "returned", "statics", "text")
 
     def __init__(
         self,
         text: Text,
         run: Callable[[Frame], tuple[Any, ...]],
         place: Place,
+        cost: int,
         *,
         returned: tuple[str | None, ...] = (None,),
         keys: tuple[str, ...] = (),
@@ -80,7 +81,7 @@ class Program:
         calls: frozenset[str] = frozenset(),
     ) -> None:
         self.text = text
-        self._run, self._place = run, place
+        self._run, self._place, self._cost = run, place, cost
         self.returned = returned
         """The plain name returned at each place, None for any other expression; () where values are returned by name."""
         self.keys = keys
@@ -113,7 +114,7 @@ class Program:
     ) -> Run:
         if budget.depth >= limits.CALL_DEPTH:
             raise self._place.error(f"functions call each other more than {limits.CALL_DEPTH} deep")
-        budget.spend_statements(1, self._place)
+        budget.spend_statements(self._cost, self._place)
         frame = Frame(names, functions, budget)
         budget.depth += 1
         try:

@@ -1,7 +1,7 @@
 """How large a call's result will be, known before it is computed: what would not fit is refused.
 
 Each rule takes the call's arguments by parameter name and gives the number of entries that the call makes, or an upper
-bound of it; a rule may count multiplications as well (`_multiplications`). An op without a rule has inputs that broadcast
+bound of it; with it, where they matter, the number of multiplications. An op without a rule has inputs that broadcast
 against each other, or makes nothing larger than its input.
 """
 
@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from math import ceil, prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.language.pieces import NUMBERS, SEQUENCES
 from gradcheck_cli.spec.language.statics import shape_of, whole
 
+if TYPE_CHECKING:
+    from gradcheck_cli.spec.language.pieces import Place
+    from gradcheck_cli.spec.language.program import Budget
+
 Arguments = Mapping[str, Any]
 Shape = tuple[int, ...]
+Count = int | tuple[int, int]
+"""Entries; or entries and multiplications."""
 
 
 def entries(value: Any) -> int:
@@ -27,11 +33,10 @@ def entries(value: Any) -> int:
     return size if size is not None else sum(map(entries, value)) if type(value) in SEQUENCES else 1
 
 
-def require_room(count: float) -> int:
-    """`count`, once that many entries may be made. Raises ValueError."""
+def require_room(count: int) -> None:
+    """Raise ValueError if a result of `count` entries is too large."""
     if not count <= limits.RESULT_ELEMENTS:
         raise ValueError(f"the result would have more than {limits.RESULT_ELEMENTS:,} entries")
-    return int(count)
 
 
 def require_broadcast(values: Iterable[Any]) -> None:
@@ -78,17 +83,28 @@ def _axes_of(part: Any) -> int:
     return len(part.shape) if _is_mask(part) else 1
 
 
-def cost(name: str, arguments: Arguments) -> int:
-    """What a call of the op `name` costs, in entries. Raises ValueError where its result would be too large."""
+def spend(name: str, arguments: Arguments, budget: Budget, place: Place) -> None:
+    """Refuse a call of the op `name` that would make or cost too much. Raises ValueError, SpecError.
+
+    The result's entries are counted by whoever made them; here only multiplications are.
+    """
     rule = RULES.get(name)
     if rule is None:
         require_broadcast(v for v in arguments.values() if hasattr(v, "shape"))
-        return 0
-    return require_room(rule(arguments))
+        return
+    found = rule(arguments)
+    made, multiplications = found if isinstance(found, tuple) else (found, 0)
+    require_room(made)
+    work = multiplications // limits.MULTIPLICATIONS_PER_ELEMENT
+    if work > limits.RUN_ELEMENTS:
+        most = limits.RUN_ELEMENTS * limits.MULTIPLICATIONS_PER_ELEMENT
+        raise ValueError(f"this takes more than {most:,} multiplications")
+    if work > limits.SMALL_ELEMENTS:
+        budget.spend_work(work, place)
 
 
 def needs_check(name: str, tensors: int) -> bool:
-    """Whether `cost` can refuse a call of an op with this many tensor inputs."""
+    """Whether `spend` can refuse a call of an op with this many tensor inputs."""
     return name in RULES or (tensors > 1 and name not in _SMALLER)
 
 
@@ -107,39 +123,39 @@ def entries_of(value: Any) -> list[Any]:
     return list(value.ravel()) if shape_of(value) else [value]
 
 
-def _shape(a: Arguments) -> float:
+def _shape(a: Arguments) -> int:
     return _dimensions(a["shape"])
 
 
-def _eye(a: Arguments) -> float:
+def _eye(a: Arguments) -> int:
     rows = whole(a["N"])
     columns = a.get("M")
     return max(1, rows) * max(1, rows if columns is None else whole(columns))
 
 
-def _arange(a: Arguments) -> float:
+def _arange(a: Arguments) -> int:
     start, stop = a.get("start", 0), a.get("stop")
     start, stop = (0, start) if stop is None else (start, stop)
     count: int = ceil((stop - start) / a.get("step", 1))
     return max(0, count)
 
 
-def _repeat(a: Arguments) -> float:
+def _repeat(a: Arguments) -> int:
     repeats = [whole(n) for n in entries_of(a["repeats"])]
     return entries(a["a"]) * max(1, *repeats, 1)
 
 
-def _pad(a: Arguments) -> float:
+def _pad(a: Arguments) -> int:
     widest = max([0, *(whole(n) for n in entries_of(a["pad_width"]))])
     return prod(n + 2 * widest for n in shape_of(a["array"]))
 
 
-def _diag(a: Arguments) -> float:
+def _diag(a: Arguments) -> int:
     shape = shape_of(a["v"])
     return (shape[0] + abs(whole(a.get("k", 0)))) ** 2 if len(shape) == 1 else prod(shape)
 
 
-def _take(a: Arguments) -> float:
+def _take(a: Arguments) -> int:
     shape, axis = shape_of(a["a"]), a.get("axis")
     kept = 1 if axis is None or not shape else prod(shape) // max(1, shape[whole(axis)])
     return entries(a["indices"]) * kept
@@ -150,32 +166,28 @@ def _pair(a: Arguments) -> tuple[Any, Any]:
     return first, second
 
 
-def _times(a: Arguments) -> float:
+def _times(a: Arguments) -> int:
     first, second = _pair(a)
     return max(1, entries(first)) * max(1, entries(second))
 
 
-def _multiplications(count: float) -> float:
-    return count / limits.MULTIPLICATIONS_PER_ELEMENT
-
-
-def _matmul(a: Arguments) -> float:
+def _matmul(a: Arguments) -> Count:
     left, right = (shape_of(v) or (1,) for v in _pair(a))
     rows, inner = (left[-2] if len(left) > 1 else 1), left[-1]
     columns = right[-1] if len(right) > 1 else 1
     lead = prod(max(1, n) for n in left[:-2]), prod(max(1, n) for n in right[:-2])
     copies = max(lead) if min(lead) == 1 or left[:-2] == right[:-2] else lead[0] * lead[1]
-    return max(copies * rows * columns, _multiplications(copies * rows * columns * inner))
+    return copies * rows * columns, copies * rows * columns * inner
 
 
-def _dot(a: Arguments) -> float:
+def _dot(a: Arguments) -> Count:
     left, right = (shape_of(v) for v in _pair(a))
     inner = max(1, left[-1]) if left and right else 1
     both = prod(left) * prod(right)
-    return max(both / inner**2, _multiplications(both / inner))
+    return both // inner**2, both // inner
 
 
-def _tensordot(a: Arguments) -> float:
+def _tensordot(a: Arguments) -> Count:
     axes = a.get("axes", 2)
     left, right = (shape_of(v) for v in _pair(a))
     if type(axes) is int:
@@ -183,14 +195,16 @@ def _tensordot(a: Arguments) -> float:
     else:
         inner = prod(left[whole(k)] for k in entries_of(axes[0]))
     both = prod(left) * prod(right)
-    return max(both / max(1, inner) ** 2, _multiplications(both / max(1, inner)))
+    return both // max(1, inner) ** 2, both // max(1, inner)
 
 
-def _einsum(a: Arguments) -> float:
+def _einsum(a: Arguments) -> Count:
     """The whole space of all letters, for every operand at once; an ellipsis counts as all the axes it may stand for."""
     subscripts, *operands = a.values()
+    if type(subscripts) is not str:
+        raise TypeError("the first argument is a string: einsum('ij,j->i', a, x)")
     operands = operands[0] if len(operands) == 1 and type(operands[0]) in SEQUENCES else operands
-    inputs, _, output = subscripts.replace(" ", "").partition("->")
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     sizes: dict[str, int] = {}
     for letters, operand in zip(inputs.split(","), operands, strict=False):
         shape = shape_of(operand)
@@ -200,31 +214,40 @@ def _einsum(a: Arguments) -> float:
             axes.append(("...", prod(shape[len(before) : len(shape) - len(after)])))
         for letter, size in axes:
             sizes[letter] = max(size, sizes.get(letter, 1))
-    made = prod(size for letter, size in sizes.items() if letter in output or "->" not in subscripts)
-    return max(made if "->" in subscripts else 0, _multiplications(prod(sizes.values())))
+    if not arrow:  # the output's letters are those that come once
+        output = "".join(letter for letter in sizes if letter == "..." or inputs.count(letter) == 1)
+    return prod(size for letter, size in sizes.items() if letter in output), prod(sizes.values())
 
 
-def _matrix(multiplications: int, square: bool = False) -> Callable[[Arguments], float]:
-    """A factorisation of the last two axes; `square`: one of its results may have the longer side twice."""
+def _matrix(multiplications: int, square: bool = False) -> Callable[[Arguments], Count]:
+    """A factorisation of the last two axes, which takes as long as so many matrix products of that size.
 
-    def rule(a: Arguments) -> float:
+    `square`: one of its results may have the longer side twice.
+    """
+
+    def rule(a: Arguments) -> Count:
         shape = shape_of(next(iter(a.values())))
         if len(shape) < 2:
             return 1
         copies, short, long = prod(shape[:-2]), min(shape[-2:]), max(shape[-2:])
         made = copies * long * (long if square else short)
-        return max(made, _multiplications(multiplications * copies * long * short * short))
+        return made, multiplications * copies * long * short * short
 
     return rule
 
 
-def _solve(a: Arguments) -> float:
+def _solve(a: Arguments) -> Count:
     left, right = _pair(a)
     shape = shape_of(left)
-    return max(entries(right), _multiplications(sum(map(entries, (left, right))) * (shape[-1] if shape else 1)))
+    return entries(right), (entries(left) + entries(right)) * (shape[-1] if shape else 1)
 
 
-RULES: dict[str, Callable[[Arguments], float]] = {
+def _norm(a: Arguments) -> Count:
+    by_values = a.get("ord") in (2, -2, "nuc") and len(shape_of(a["x"])) > 1
+    return _matrix(60)(a) if by_values else entries(a["x"])
+
+
+RULES: dict[str, Callable[[Arguments], Count]] = {
     "zeros": _shape, "ones": _shape, "full": _shape, "broadcast_to": _shape, "reshape": _shape, "eye": _eye,
     "arange": _arange, "linspace": lambda a: whole(a.get("num", 50)),
     "tile": lambda a: entries(a["A"]) * _dimensions(a["reps"]), "repeat": _repeat, "pad": _pad, "diag": _diag,
@@ -232,9 +255,9 @@ RULES: dict[str, Callable[[Arguments], float]] = {
     "stack": lambda a: sum(map(entries, next(iter(a.values())))),
     "outer": _times, "kron": _times, "matmul": _matmul, "dot": _dot, "inner": _dot, "tensordot": _tensordot,
     "einsum": _einsum, "take": _take, "one_hot": lambda a: entries(a["i"]) * max(1, whole(a["n"])),
-    "svd": _matrix(16, square=True), "qr": _matrix(4, square=True), "eigh": _matrix(9), "pinv": _matrix(20),
-    "inv": _matrix(2), "det": _matrix(1), "logdet": _matrix(1), "slogdet": _matrix(1), "cholesky": _matrix(1),
-    "solve": _solve, "solve_triangular": _solve,
+    "svd": _matrix(60, square=True), "qr": _matrix(10, square=True), "eigh": _matrix(20), "pinv": _matrix(60),
+    "inv": _matrix(6), "det": _matrix(2), "logdet": _matrix(2), "slogdet": _matrix(2), "cholesky": _matrix(2),
+    "eigvalsh": _matrix(20), "norm": _norm, "solve": _solve, "solve_triangular": _solve,
 }  # fmt: skip
 """The ops whose result may be larger than their inputs, or costs more than its size tells."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcheck_cli.spec.language.assignments import assign, augment, bind, check_target
-from gradcheck_cli.spec.language.flow import assigned_in, statements_in, tensor_names
+from gradcheck_cli.spec.language.flow import assigned_in, cost_of, statements_in, tensor_names
 from gradcheck_cli.spec.language.pieces import (
     EXPECTED,
     NONE,
@@ -59,6 +59,7 @@ class Block:
             t.parsed.text,
             lambda frame: _run(suite, frame) or (),
             t.place(self.body[0]),
+            cost_of(self.body),
             returned=() if self.keys else self.returned or (),
             keys=self.keys,
             nones=frozenset(self.nones),
@@ -137,7 +138,7 @@ class Block:
         body = self.suite(node.body)
         self.in_loop -= 1
         t.assigned = before
-        cost, place = 1 + len(node.body), t.place(node)
+        cost, place = cost_of(node.body), t.place(node)
 
         def run(frame: Frame) -> None:
             for value in span(frame):

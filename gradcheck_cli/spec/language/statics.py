@@ -145,6 +145,8 @@ def shape_of(value: Any) -> tuple[int, ...]:
     if type(value) in SEQUENCES:
         shape: tuple[int, ...] = as_array(value).shape
         return shape
+    if not hasattr(value, "shape"):
+        raise TypeError("an array or a number is expected here")
     return tuple(value.shape)
 
 
