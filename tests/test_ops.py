@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from corruptions import OF_THE_COTANGENT, OF_THE_GRADIENT
-from differences import STEPS, agree, jacobian, slope
+from differences import agree, jacobian
 from op_cases import DIFFERENTIABLE, OPS, OTHERS, Case, cases, generator, narrowed
+from second_order import check_second_order
 
-from gradcheck_cli.engine import Tensor, grad
+from gradcheck_cli.engine import Tensor
 from gradcheck_cli.engine.batching import batched
 from gradcheck_cli.engine.ops.define import CompositeOp
 
@@ -138,45 +139,7 @@ def test_second_order(name: str) -> None:
     rng = generator(name, "cotangents")
     for case in cases(name):
         for gs in cotangents(case, rng):
-            _check_second_order(case, gs, rng)
-
-
-def _check_second_order(case: Case, gs: list[Any], rng: Any) -> None:
-    base = [case.arrays[i] for i in case.smooth] + [g for g in gs if g is not None]
-    weights = [rng.normal(size=case.arrays[i].shape) for i in case.smooth]
-
-    def split(values: list[Any]) -> tuple[list[Any], list[Any]]:
-        given, rest = dict(zip(case.smooth, values, strict=False)), iter(values[len(case.smooth) :])
-        arrays = [given.get(k, a) for k, a in enumerate(case.arrays)]
-        return arrays, [None if g is None else next(rest) for g in gs]
-
-    def total(k: int, x: Any) -> Any:
-        arrays, cots = split([x if j == k else b for j, b in enumerate(base)])
-        return sum(np.sum(u * gx) for u, gx in zip(weights, case.pull(cots, arrays), strict=True) if gx is not None)
-
-    leaves = [Tensor(x, requires_grad=True) for x in base]
-    claimed = _second_gradients(case, leaves, split, weights)
-    for k, gx in enumerate(claimed):
-        v = rng.normal(size=base[k].shape)
-        numeric = slope(partial(total, k), base[k], v, STEPS[2:7])
-        size = sum(float(np.sum(np.abs(part))) for part in claimed)
-        assert abs(np.sum(gx * v) - numeric) <= 1e-8 * (size + 1.0), (case, k)
-
-
-def _second_gradients(case: Case, leaves: list[Any], split: Any, weights: list[Any]) -> list[Any]:
-    arrays, cots = split(leaves)
-    outputs = case.run(*arrays)
-    used = [(y, g) for y, g in zip(outputs, cots, strict=True) if g is not None and y.requires_grad]
-    zeros = [np.zeros(x.shape) for x in leaves]
-    if not used:
-        return zeros
-    wanted = [arrays[i] for i in case.smooth]
-    first = grad([y for y, _ in used], wanted, [g for _, g in used], create_graph=True, allow_unused=True)
-    pairs = [(gx, u) for gx, u in zip(first, weights, strict=True) if gx is not None and gx.requires_grad]
-    if not pairs:
-        return zeros
-    second = grad([gx for gx, _ in pairs], leaves, [u for _, u in pairs], allow_unused=True)
-    return [z if g is None else g.data for g, z in zip(second, zeros, strict=True)]
+            check_second_order(case, gs, rng)
 
 
 @pytest.mark.parametrize("name", OPS)

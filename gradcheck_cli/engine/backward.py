@@ -98,10 +98,10 @@ def _root(y: Tensor) -> tuple[Node, int]:
 
 def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
     if gradient is None:
-        if y.size != 1:
+        if y.size != 1 or y.dtype.kind == "c":
             raise GraphError(
-                f"grad can be implicitly created only for scalar outputs, this one has shape {y.shape}; "
-                "pass gradient= of that shape"
+                "grad can be implicitly created only for real scalar outputs, "
+                f"this one has shape {y.shape} and dtype {y.dtype}; pass gradient= of that shape"
             )
         gradient = np.ones(y.shape, y.dtype)
     g = gradient if isinstance(gradient, Tensor) else Tensor._wrap(np.asarray(gradient, dtype=y.dtype))

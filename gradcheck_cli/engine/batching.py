@@ -77,9 +77,7 @@ def _copy(value: Any, k: int) -> Any:
 
 def _one_by_one(op: Op, inputs: Sequence[Any], params: dict[str, Any], size: int) -> Any:
     """The fallback where a parameter (an index, say) differs between the copies."""
-    results = [
-        op.forward(*[_copy(x, k) for x in inputs], **{n: _copy(v, k) for n, v in params.items()}) for k in range(size)
-    ]
+    results = [op.forward(*[_copy(x, k) for x in inputs], **{n: _copy(v, k) for n, v in params.items()}) for k in range(size)]
     if isinstance(results[0], tuple | list):
         return tuple(np.stack(parts) for parts in zip(*results, strict=True))
     return np.stack(results)

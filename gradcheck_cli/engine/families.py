@@ -37,16 +37,12 @@ class Family:
     def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """Run `op` on inputs of which some carry a leading axis of copies; the result carries it too."""
         size = next(len(x) for x, b in zip(inputs, batched, strict=True) if b)
-        results = [
-            op.forward(*[x[k] if b else x for x, b in zip(inputs, batched, strict=True)], **params) for k in range(size)
-        ]
+        results = [op.forward(*[x[k] if b else x for x, b in zip(inputs, batched, strict=True)], **params) for k in range(size)]
         if results and isinstance(results[0], tuple | list):
             return tuple(np.stack(parts) for parts in zip(*results, strict=True))
         return np.stack(results)
 
-    def dependence(
-        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
-    ) -> list[Pairs]:
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """For each input the aligned axes of the first output (of the others too, unless a family says otherwise)."""
         return [()] * len(shapes)
 
@@ -69,9 +65,7 @@ class Elementwise(Family):
             **params,
         )
 
-    def dependence(
-        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
-    ) -> list[Pairs]:
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """Trailing axes are aligned, but where an axis of length 1 is repeated."""
         n = len(outputs[0])
         return [tuple((n - len(s) + i, i) for i in range(len(s)) if s[i] == outputs[0][n - len(s) + i]) for s in shapes]
@@ -91,9 +85,7 @@ class Reduction(Family):
             return op.forward(x.reshape(len(x), -1), **{**params, "axis": 1})
         return op.forward(x, **{**params, "axis": axes[0] + 1 if len(axes) == 1 else tuple(a + 1 for a in axes)})
 
-    def dependence(
-        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
-    ) -> list[Pairs]:
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """The axes that are left are aligned."""
         n = len(shapes[0])
         gone = _axes(params.get("axis"), n)
@@ -105,22 +97,31 @@ class Along(Family):
     """Slices along `axis` are mapped to slices; `axis=None` flattens first."""
 
     name = "along an axis"
-    calls = ("(4,)", "(2, 3)", "(3, 2), axis=0")
+    calls: tuple[str, ...] = ("(4,)", "(2, 3)", "(3, 2), axis=0")
 
     def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """The same axis, one further back."""
         (x,) = inputs
-        if params["axis"] is None:
+        if params["axis"] is None or x.ndim == 1:
             return op.forward(x.reshape(len(x), -1), **{**params, "axis": 1})
-        axes = _axes(params["axis"], x.ndim - 1)
-        return op.forward(x, **{**params, "axis": axes[0] + 1})
+        (axis,) = _axes(params["axis"], x.ndim - 1)
+        return op.forward(x, **{**params, "axis": axis + 1})
 
-    def dependence(
-        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
-    ) -> list[Pairs]:
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """All axes but one are aligned."""
         gone = _axes(params["axis"], len(shapes[0]))
         return [tuple((a, a) for a in range(len(shapes[0])) if a not in gone)]
+
+
+class Rescaling(Along):
+    """Slices along one or several axes (None: all) are mapped to slices; the shape stays."""
+
+    calls = ("(4,)", "(2, 3)", "(3, 2), axis=0", "(2, 3), axis=None", "(2, 3, 2), axis=(0, -1)", "()")
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """The same axes, one further back."""
+        (x,) = inputs
+        return op.forward(x, **{**params, "axis": tuple(a + 1 for a in _axes(params["axis"], x.ndim - 1))})
 
 
 class Movement(Family):
@@ -142,9 +143,7 @@ class Movement(Family):
             return tuple(flat[:, part] for part in table)
         return flat[:, table]
 
-    def dependence(
-        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
-    ) -> list[Pairs]:
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """Axes whose coordinates agree in every entry that is moved."""
         table = self.sources(op, shapes[0], params)
         if isinstance(table, tuple | list) or not np.size(table):
@@ -194,9 +193,7 @@ class Stacked(Family):
         y = y[..., 0] if b_vector else y
         return (y[..., 0] if b_vector else y[..., 0, :]) if a_vector else y
 
-    def dependence(
-        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
-    ) -> list[Pairs]:
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """Leading axes are aligned, but where an axis of length 1 is repeated."""
         if any(len(s) < 2 for s in shapes):
             return [()] * len(shapes)
@@ -213,9 +210,7 @@ class MatrixProduct(Stacked):
 
     name = "matrix product"
 
-    def dependence(
-        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
-    ) -> list[Pairs]:
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """As for stacked matrices, and the two outer axes."""
         pairs = super().dependence(op, shapes, params, outputs)
         if any(len(s) < 2 for s in shapes):
@@ -235,15 +230,11 @@ class Contraction(Family):
 
         shapes = [np.shape(x)[1:] if b else np.shape(x) for x, b in zip(inputs, batched, strict=True)]
         operands, out = explicit_subscripts(params["subscripts"], shapes)
-        free = next(
-            c for c in "zyxwvutsrqponmlkjihgfedcbaZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in "".join(operands) + out
-        )
+        free = next(c for c in "zyxwvutsrqponmlkjihgfedcbaZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in "".join(operands) + out)
         named = ",".join(free * b + letters for letters, b in zip(operands, batched, strict=True))
         return op.forward(*inputs, subscripts=f"{named}->{free}{out}")
 
-    def dependence(
-        self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]
-    ) -> list[Pairs]:
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """Axes with the same letter, but where an axis of length 1 is repeated."""
         from gradcheck_cli.engine.ops.linear_algebra import explicit_subscripts
 
@@ -268,6 +259,6 @@ def _lift(x: Any, ndim: int, lead: int) -> Any:
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """`axis` as a tuple of axes from 0."""
-    if axis is None:
+    if axis is None or not ndim:  # NumPy lets a number without axes be reduced along axis 0 or -1
         return tuple(range(ndim))
-    return tuple(int(a) % max(ndim, 1) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+    return tuple(int(a) % ndim for a in (axis if isinstance(axis, tuple | list) else (axis,)))

@@ -122,9 +122,7 @@ class Context:
         """Keep inputs, outputs or intermediate tensors for backward."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
-                raise TypeError(
-                    f"save_for_backward keeps tensors, not {type(t).__name__}; set an attribute on ctx instead"
-                )
+                raise TypeError(f"save_for_backward keeps tensors, not {type(t).__name__}; set an attribute on ctx instead")
         self._to_save = tensors
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
@@ -155,9 +153,7 @@ class Context:
         places = {id(y): k for k, y in enumerate(outputs)}
         for x in args:
             places.pop(id(x), None)
-        self._saved = tuple(
-            (None, None) if t is None else (places.get(id(t), edge_of(t)), t.data) for t in self._to_save
-        )
+        self._saved = tuple((None, None) if t is None else (places.get(id(t), edge_of(t)), t.data) for t in self._to_save)
         self._to_save = ()
 
 
@@ -209,9 +205,7 @@ class Function:
         ctx._node = node
         node.keep = lambda: [(f"saved {k}", array) for k, (_, array) in enumerate(ctx._saved) if array is not None]
         return tuple(
-            y.detach()
-            if id(y) in ctx._not_differentiable or y.dtype.kind not in "fc"
-            else Tensor._wrap(y.data, node, k)
+            y.detach() if id(y) in ctx._not_differentiable or y.dtype.kind not in "fc" else Tensor._wrap(y.data, node, k)
             for k, y in enumerate(outputs)
         )
 

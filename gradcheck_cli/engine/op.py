@@ -105,8 +105,7 @@ class Op:
     def rule_names(self) -> tuple[tuple[str, ...], ...]:
         """For each input the argument names of its rule."""
         return tuple(
-            () if rule is None else rule.__code__.co_varnames[: rule.__code__.co_argcount]
-            for rule in self.rules.values()
+            () if rule is None else rule.__code__.co_varnames[: rule.__code__.co_argcount] for rule in self.rules.values()
         )
 
     @cached_property
@@ -241,6 +240,7 @@ class OpNode(Node):
         if self.conjugate:
             gx = _conjugate(gx)
         gx = op.family.fit(gx, shape)
+        assert np.shape(gx) == shape, f"{op}: gradient {i} has shape {np.shape(gx)}, not {shape}"
         return _cast(gx, dtype)
 
     def _scope(self, g: Any, create_graph: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from gradcheck_cli.engine.operators import TABLE
 ELEMENTWISE = families.Elementwise()
 REDUCTION = families.Reduction()
 ALONG = families.Along()
+RESCALING = families.Rescaling()
 MOVEMENT = families.Movement()
 JOINING = families.Joining()
 STACKED = families.Stacked()
@@ -40,6 +41,7 @@ def _family(family: families.Family) -> Callable[..., Op]:
 elementwise = _family(ELEMENTWISE)
 reduction = _family(REDUCTION)
 along = _family(ALONG)
+rescaling = _family(RESCALING)
 joining = _family(JOINING)
 stacked = _family(STACKED)
 matrix_product = _family(MATRIX_PRODUCT)
@@ -52,7 +54,11 @@ def movement(text: str, tensor: str = "", **keywords: Any) -> Op:
     if tensor:
 
         def move_back(g: Any, in_shape: Any, params: Any) -> Any:
-            return TABLE["_scatter"](g, MOVEMENT.sources(op, in_shape, params), in_shape)
+            table = MOVEMENT.sources(op, in_shape, params)
+            if op.outputs == 1:
+                return TABLE["_scatter"](g, table, in_shape)
+            parts = [(part, t) for part, t in zip(g, table, strict=True) if part is not None]
+            return sum(TABLE["_scatter"](part, t, in_shape) for part, t in parts)
 
         keywords[tensor] = move_back
     op = _family(MOVEMENT)(text, **keywords)
@@ -74,8 +80,6 @@ class CompositeOp(Op):
         return bool(self.rules)
 
 
-def composite(
-    text: str, tensors: str, definition: Callable[..., Any], at: Any = None, calls: tuple[str, ...] = ()
-) -> Op:
+def composite(text: str, tensors: str, definition: Callable[..., Any], at: Any = None, calls: tuple[str, ...] = ()) -> Op:
     """Define an op by other ops; `tensors` names its tensor inputs."""
     return CompositeOp(text, COMPOSITE, dict.fromkeys(tensors.split()), forward=definition, at=at, calls=calls)

@@ -113,8 +113,16 @@ logical_not = elementwise("logical_not(x)", x=None, at=booleans)
 isnan = elementwise("isnan(x)", x=None)
 isfinite = elementwise("isfinite(x)", x=None)
 
+
 # Steps.
-sign = elementwise("sign(x)", x=zero, at=away_from(0))
+def _sign_rule(g: Any, y: Any, x: Any) -> Any:
+    """Zero; for complex numbers x/|x| the part of g across x, over |x|."""
+    if x.dtype.kind != "c":
+        return zero(g)
+    return where(x == 0, 0.0, (g - y * real_part(conj(y) * g)) / abs(where(x == 0, 1.0, x)))
+
+
+sign = elementwise("sign(x)", x=_sign_rule, at=away_from(0), holomorphic=False)
 floor = elementwise("floor(x)", x=zero, at=between(0.1, 0.9))
 ceil = elementwise("ceil(x)", x=zero, at=between(0.1, 0.9))
 round = elementwise("round(a, decimals=0)", a=zero, at=between(0.6, 0.9), calls=("(3,)", "(2, 3), decimals=0"))
@@ -173,7 +181,7 @@ logaddexp = elementwise(
 xlogy = elementwise(
     "xlogy(x1, x2)",
     x1=lambda g, x2: xlogy(g, x2),
-    x2=lambda g, x1, x2: g * (x1 / x2),
+    x2=lambda g, x1, x2: g * where(x1 == 0, 0.0, x1 / where(x1 == 0, 1.0, x2)),
     forward=lambda x1, x2: np.where(
         (np.equal(x1, 0)) & ~np.isnan(x2), 0.0, np.multiply(x1, np.log(np.where(np.equal(x1, 0), 1.0, x2)))
     ),
@@ -202,9 +210,7 @@ cosh = elementwise("cosh(x)", x=lambda g, x: g * sinh(x), exact="cosh(x)")
 # 1 - y*y would lose every digit in the tails.
 tanh = elementwise("tanh(x)", x=lambda g, x: g / square(cosh(x)), exact="tanh(x)")
 arcsinh = elementwise("arcsinh(x)", x=lambda g, x: g / sqrt(x * x + 1.0), exact="asinh(x)")
-arccosh = elementwise(
-    "arccosh(x)", x=lambda g, x: g / sqrt((x - 1.0) * (x + 1.0)), at=between(1.2, 3.0), exact="acosh(x)"
-)
+arccosh = elementwise("arccosh(x)", x=lambda g, x: g / sqrt((x - 1.0) * (x + 1.0)), at=between(1.2, 3.0), exact="acosh(x)")
 arctanh = elementwise("arctanh(x)", x=lambda g, x: g / ((1.0 - x) * (1.0 + x)), at=unit, exact="atanh(x)")
 
 
@@ -234,9 +240,7 @@ def _sigmoid(x: Any) -> Any:
         return 1.0 / (1.0 + np.exp(-x))
 
 
-sigmoid = elementwise(
-    "sigmoid(x)", x=lambda g, x, y: g * (y * sigmoid(-x)), forward=_sigmoid, exact="1 / (1 + exp(-x))"
-)
+sigmoid = elementwise("sigmoid(x)", x=lambda g, x, y: g * (y * sigmoid(-x)), forward=_sigmoid, exact="1 / (1 + exp(-x))")
 softplus = elementwise(
     "softplus(x)", x=lambda g, x: g * sigmoid(x), forward=lambda x: np.logaddexp(0.0, x), exact="log1p(exp(x))"
 )

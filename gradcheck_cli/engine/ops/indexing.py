@@ -9,7 +9,7 @@ import numpy as np
 from gradcheck_cli.engine.domains import integers
 from gradcheck_cli.engine.ops.define import composite, general, movement
 from gradcheck_cli.engine.ops.elementwise import mul
-from gradcheck_cli.engine.ops.shape import sum_to
+from gradcheck_cli.engine.ops.shape import reshape, sum_to
 
 index_get = movement(
     "index_get(x, index)",
@@ -39,13 +39,25 @@ def _last_writers(shape: Any, index: Any) -> Any:
     return owner[index] == own
 
 
-SETTING = ("(4,), 1, ()", "(2, 3), 1, (3,)", "(2, 3), (..., 1), ()", "(4,), [0, 2], (2,)", "(4,), [1, 1, 3], (3,)")
+def _fitted(g: Any, shape: Any) -> Any:
+    """`g` summed to the value's shape, which may have axes of length 1 in front of those that it fills."""
+    more = max(len(shape) - len(np.shape(g)), 0)
+    return reshape(sum_to(g, shape[more:]), shape)
+
+
+SETTING = (
+    "(4,), 1, ()",
+    "(2, 3), 1, (3,)",
+    "(2, 3), (..., 1), ()",
+    "(4,), [0, 2], (2,)",
+    "(4,), [1, 1, 3], (3,)",
+)
 index_set = general(
     "index_set(x, index, v)",
     x=lambda g, index: index_set(g, index, 0.0),
-    v=lambda g, index, x_shape, v_shape: sum_to(mul(g[index], _last_writers(x_shape, index)), v_shape),
+    v=lambda g, index, x_shape, v_shape: _fitted(mul(g[index], _last_writers(x_shape, index)), v_shape),
     forward=_index_set,
-    calls=SETTING,
+    calls=(*SETTING, "(2, 3), 1, (1, 3)"),
 )
 index_add = composite(
     "index_add(x, index, v)", "x v", lambda x, index, v: index_set(x, index, index_get(x, index) + v), calls=SETTING

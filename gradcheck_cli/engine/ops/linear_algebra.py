@@ -12,12 +12,13 @@ import numpy as np
 
 from gradcheck_cli.engine.domains import invertible, positive_definite, real
 from gradcheck_cli.engine.ops.define import composite, contraction, matrix_product, stacked
-from gradcheck_cli.engine.ops.elementwise import conj, reciprocal, where
-from gradcheck_cli.engine.ops.reductions import _others_product, sum
+from gradcheck_cli.engine.ops.elementwise import conj, imag, reciprocal, where
+from gradcheck_cli.engine.ops.reductions import _data, _others_product, sum
 from gradcheck_cli.engine.ops.shape import (
     broadcast_to,
     concatenate,
     expand_dims,
+    moveaxis,
     ravel,
     reshape,
     roll,
@@ -149,9 +150,7 @@ def _tensordot(a: Any, b: Any, axes: Any) -> Any:
     of_a, of_b = (tuple(x) if isinstance(x, tuple | list) else (x,) for x in axes)
     of_a, of_b = tuple(k % ndim_a for k in of_a), tuple(k % ndim_b for k in of_b)
     if [np.shape(a)[k] for k in of_a] != [np.shape(b)[k] for k in of_b]:
-        raise ValueError(
-            f"tensordot(): axes {of_a} of {np.shape(a)} and {of_b} of {np.shape(b)} have different lengths"
-        )
+        raise ValueError(f"tensordot(): axes {of_a} of {np.shape(a)} and {of_b} of {np.shape(b)} have different lengths")
     free_a = [k for k in range(ndim_a) if k not in of_a]
     free_b = [k for k in range(ndim_b) if k not in of_b]
     n = int(np.prod([np.shape(a)[k] for k in of_a]))
@@ -178,9 +177,7 @@ def _dot(a: Any, b: Any) -> Any:
 dot = composite(
     "dot(a, b)", "a b", _dot, calls=("(3,), (3,)", "(2, 3), (3, 2)", "(), (3,)", "(2, 3), (3,)", "(2, 3), (2, 3, 2)")
 )
-vdot = composite(
-    "vdot(a, b)", "a b", lambda a, b: sum(conj(ravel(a)) * ravel(b)), calls=("(3,), (3,)", "(2, 3), (2, 3)")
-)
+vdot = composite("vdot(a, b)", "a b", lambda a, b: sum(conj(ravel(a)) * ravel(b)), calls=("(3,), (3,)", "(2, 3), (2, 3)"))
 inner = composite(
     "inner(a, b)",
     "a b",
@@ -190,13 +187,14 @@ inner = composite(
 
 
 def _cross(a: Any, b: Any, axis: int) -> Any:
-    """A x b along an axis of length 3, by rolling."""
+    """A x b along an axis of length 3, by rolling; the other axes broadcast."""
     if np.shape(a)[axis] != 3 or np.shape(b)[axis] != 3:
         raise ValueError(f"cross(): axis {axis} must have length 3, shapes are {np.shape(a)} and {np.shape(b)}")
-    return roll(a, -1, axis) * roll(b, -2, axis) - roll(a, -2, axis) * roll(b, -1, axis)
+    a, b = moveaxis(a, axis, -1), moveaxis(b, axis, -1)
+    return moveaxis(roll(a, -1, -1) * roll(b, -2, -1) - roll(a, -2, -1) * roll(b, -1, -1), -1, axis)
 
 
-cross = composite("cross(a, b, axis=-1)", "a b", _cross, calls=("(3,), (3,)", "(2, 3), (3,)", "(3, 2), (3, 2), axis=0"))
+cross = composite("cross(a, b, axis=-1)", "a b", _cross, calls=("(3,), (3,)", "(2, 3), (3,)", "(3, 2), (3,), axis=0"))
 
 # Inverses and determinants.
 inv = stacked("inv(a)", a=lambda g, y: -mT(y) @ g @ mT(y), at=invertible, calls=SQUARE)
@@ -210,9 +208,7 @@ def _pinv_rule(g: Any, y: Any, a: Any) -> Any:
     return -yh @ g @ yh + yh @ y @ gh @ right + left @ gh @ y @ yh
 
 
-pinv = stacked(
-    "pinv(a)", a=_pinv_rule, at=invertible, calls=("(3, 2)", "(2, 3)", "(3, 3)", "(2, 3, 2)"), holomorphic=False
-)
+pinv = stacked("pinv(a)", a=_pinv_rule, at=invertible, calls=("(3, 2)", "(2, 3)", "(3, 3)", "(2, 3, 2)"), holomorphic=False)
 
 
 def _solve(a: Any, b: Any) -> Any:
@@ -239,11 +235,11 @@ solve = stacked("solve(a, b)", a=_solve_matrix, b=_solve_right, forward=_solve, 
 def _det_rule(g: Any, y: Any, a: Any) -> Any:
     """G det(a) a^-T; at a singular matrix the cofactors, from the singular values."""
     g = expand_dims(g, (-2, -1))
-    if np.all(np.asarray(getattr(y, "data", y) if not isinstance(y, np.ndarray) else y) != 0):
+    if np.all(_data(y) != 0):
         return g * expand_dims(y, (-2, -1)) * mT(inv(a))
     u, s, vh = svd(a, full_matrices=False)
     orientation = expand_dims(det(u) * det(vh), (-2, -1))
-    return g * orientation * (u * expand_dims(_others_product(s), -2)) @ vh
+    return g * orientation * conj((u * expand_dims(_others_product(s), -2)) @ vh)
 
 
 det = stacked("det(a)", a=_det_rule, at=invertible, calls=SQUARE)
@@ -257,10 +253,12 @@ logdet = stacked(
 )
 
 
-def _slogdet_rule(g: Any, a: Any) -> Any:
-    """Of the two outputs only log |det| moves (the sign of a real determinant does not)."""
-    _, g_log = g
-    return np.zeros(np.shape(a)) if g_log is None else expand_dims(g_log, (-2, -1)) * mH(inv(a))
+def _slogdet_rule(g: Any, y: Any, a: Any) -> Any:
+    """Log |det| moves with Re tr(a^-1 da); a complex determinant's sign s turns by i s Im tr(a^-1 da), a real one's not."""
+    (g_sign, slope), (turning, _) = g, y
+    if g_sign is not None and np.iscomplexobj(_data(turning)):
+        slope = (0.0 if slope is None else slope) - 1j * imag(conj(g_sign) * turning)
+    return np.zeros(np.shape(a)) if slope is None else expand_dims(slope, (-2, -1)) * mH(inv(a))
 
 
 slogdet = stacked(
@@ -376,6 +374,8 @@ def _svd_rule(g: Any, y: Any, a_shape: Any) -> Any:
     if g_u is not None:
         turn = mH(u) @ g_u
         middle = middle + f * (turn - mH(turn)) * row
+        if np.iscomplexobj(_data(u)):  # u and v turn together; as v's phase is held, u's has to move
+            middle = middle + np.eye(k) * (turn - mH(turn)) / (2.0 * row)
         if a_shape[-2] > k:
             outside = outside + ((g_u - u @ turn) / row) @ vh
     if g_vh is not None:
@@ -416,7 +416,8 @@ def _qr_tall(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
         middle = middle + r @ mH(g_r)
     if g_q is not None:
         middle = middle - mH(g_q) @ q
-    inner_part = q @ (tril(middle) + mH(tril(middle, -1)))
+    half = tril(middle) * (1.0 - 0.5 * np.eye(np.shape(r)[-1]))
+    inner_part = q @ (half + mH(half))  # the diagonal's real part: R's diagonal stays real
     total = inner_part if g_q is None else g_q + inner_part
     return mH(solve(r, mH(total)))
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from gradcheck_cli.engine.domains import away_from, distinct
 from gradcheck_cli.engine.families import _axes
-from gradcheck_cli.engine.ops.define import along, composite, general, reduction
+from gradcheck_cli.engine.operators import Operand
+from gradcheck_cli.engine.ops.define import along, composite, general, reduction, rescaling
 from gradcheck_cli.engine.ops.elementwise import abs, exp, sign, where
 from gradcheck_cli.engine.ops.shape import broadcast_to, diagonal, flip, ravel, reshape, scatter
 
@@ -60,7 +61,8 @@ def _prod_rule(g: Any, y: Any, a: Any, a_shape: Any, axis: Any) -> Any:
 
 
 def _data(x: Any) -> Any:
-    return getattr(x, "data", x) if not isinstance(x, np.ndarray) else x
+    """The array of a tensor (a rule gets tensors where it is itself differentiated), or the array itself."""
+    return x.data if isinstance(x, Operand) else np.asarray(x)
 
 
 prod = reduction("prod(a, axis=None, keepdims=False)", a=_prod_rule, at=away_from(0), calls=KEEPING)
@@ -130,9 +132,7 @@ argmin = reduction("argmin(a, axis=None)", a=None, at=distinct, calls=("(4,)", "
 
 
 def _vector_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
-    """(sum |x|^ord)^(1/ord) over any number of axes; the largest or smallest |x| for an infinite ord, the count of
-    nonzeros for ord 0. For ord 2 the entries are scaled by a power of two where squaring would leave the range.
-    """
+    """(sum |x|^ord)^(1/ord) over any number of axes; for ord inf (-inf) the largest (smallest) |x|, for 0 the nonzeros."""
     size = np.abs(x)
     if np.isinf(ord):
         return (np.max if ord > 0 else np.min)(size, axis=axis, keepdims=keepdims)
@@ -227,12 +227,12 @@ def _softmax(a: Any, axis: Any = -1) -> Any:
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
-softmax = along(
+softmax = rescaling(
     "softmax(a, axis=-1)",
     a=lambda g, y, axis: y * (g - sum(g * y, axis, True)),
     forward=_softmax,
 )
-log_softmax = along(
+log_softmax = rescaling(
     "log_softmax(a, axis=-1)",
     a=lambda g, y, axis: g - exp(y) * sum(g, axis, True),
     forward=lambda a, axis=-1: a - _logsumexp(a, axis, True),
@@ -243,7 +243,7 @@ def _cumsum_back(g: Any, shape: Any, axis: Any) -> Any:
     """Sums of what comes after."""
     if axis is None:
         return reshape(flip(cumsum(flip(g))), shape)
-    return flip(cumsum(flip(g, axis), axis), axis)
+    return reshape(flip(cumsum(flip(g, axis), axis), axis), shape)
 
 
 cumsum = along(
@@ -311,12 +311,8 @@ def _stable(function: Any) -> Any:
 
 
 ORDERING = ("(5,)", "(2, 3)", "(3, 2), axis=0", "(2, 2), axis=None")
-sort = along(
-    "sort(a, axis=-1)", a=_sort_rule, forward=_stable(lambda a, **k: np.sort(a, **k)), at=distinct, calls=ORDERING
-)
-argsort = along(
-    "argsort(a, axis=-1)", a=None, forward=_stable(lambda a, **k: np.argsort(a, **k)), at=distinct, calls=ORDERING
-)
+sort = along("sort(a, axis=-1)", a=_sort_rule, forward=_stable(lambda a, **k: np.sort(a, **k)), at=distinct, calls=ORDERING)
+argsort = along("argsort(a, axis=-1)", a=None, forward=_stable(lambda a, **k: np.argsort(a, **k)), at=distinct, calls=ORDERING)
 searchsorted = general(
     "searchsorted(a, v, side='left')",
     a=None,

@@ -1,0 +1,128 @@
+"""Values of ops: against NumPy, SciPy and closed forms, and at the points where rules like to break."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath  # type: ignore[import-untyped]
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.special
+from op_cases import OPS, Case, as_tuple, cases, generator
+
+from gradcheck_cli.engine import Tensor, grad, ops
+from gradcheck_cli.engine.ops import ALIASES
+
+LISTED = """
+exp exp2 expm1 log log2 log10 log1p sqrt cbrt square reciprocal abs sign floor ceil round sin cos tan arcsin arccos arctan
+sinc sinh cosh tanh arcsinh arccosh arctanh erf erfc erfinv gammaln digamma polygamma xlogy log_ndtr i0e sigmoid softplus
+relu maximum minimum power arctan2 hypot logaddexp heaviside logical_and logical_or logical_xor logical_not where clip
+real imag conj sum mean prod max min var std logsumexp softmax log_softmax cumsum cumprod cummax norm any all argmax
+argmin argsort sort searchsorted isnan isfinite reshape ravel transpose swapaxes moveaxis expand_dims squeeze
+broadcast_to sum_to concatenate stack split flip roll tile repeat pad tril triu diag diagonal trace outer kron take
+take_along_axis add_at one_hot matmul dot vdot inner cross einsum tensordot inv pinv solve det logdet slogdet cholesky
+solve_triangular eigh svd qr zeros ones full eye arange linspace zeros_like ones_like full_like astype stop_gradient
+"""
+
+
+@pytest.mark.parametrize("name", LISTED.split())
+def test_the_table_has_every_function_of_the_spec_language(name: str) -> None:
+    assert name in OPS or ALIASES[name] in OPS
+    assert callable(getattr(ops, name))
+
+
+def test_aliases_lead_into_the_table() -> None:
+    assert set(ALIASES.values()) <= set(OPS)
+    assert not set(ALIASES) & set(OPS)
+
+
+# Same meaning, other defaults.
+ADAPTED: dict[str, Any] = {
+    "clip": lambda a, a_min=None, a_max=None: np.clip(a, a_min, a_max),
+    "softmax": lambda a, axis=-1: scipy.special.softmax(a, axis),
+    "log_softmax": lambda a, axis=-1: scipy.special.log_softmax(a, axis),
+    "take_along_axis": lambda a, indices, axis=-1: np.take_along_axis(a, np.asarray(indices), axis),
+    "bit_and": np.bitwise_and,
+    "bit_or": np.bitwise_or,
+    "add_at": lambda x, index, v: _updated(np.add.at, x, index, v),
+    "index_get": lambda x, index: x[index],
+    "index_set": lambda x, index, v: _updated(np.ndarray.__setitem__, x, index, v),
+    "index_add": lambda x, index, v: _updated(lambda y, i, v: y.__setitem__(i, y[i] + v), x, index, v),
+    "logdet": lambda a: np.linalg.slogdet(a)[1],
+    "relu": lambda x: np.where(x > 0, x, 0.0),
+    "softplus": lambda x: np.logaddexp(0.0, x),
+    "stop_gradient": lambda x: x,
+    "cummax": lambda a, axis=None: np.maximum.accumulate(a.ravel() if axis is None else a, axis or 0),
+    "one_hot": lambda i, n: np.eye(n)[i],
+    "sum_to": lambda x, shape: _summed_to(x, shape),
+}
+
+
+def _updated(update: Any, x: Any, index: Any, v: Any) -> Any:
+    y = np.array(x)
+    update(y, index, v)
+    return y
+
+
+def _summed_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """By its definition: the entry of each place to which broadcasting sends it."""
+    y = np.zeros(shape)
+    places = np.broadcast_to(np.arange(y.size).reshape(shape), x.shape)
+    np.add.at(y.reshape(-1), places.ravel(), x.ravel())
+    return y
+
+
+def _reference(name: str) -> Any:
+    places = (np, np.linalg, scipy.special, scipy.linalg)
+    return ADAPTED.get(name) or next((getattr(place, name) for place in places if hasattr(place, name)), None)
+
+
+@pytest.mark.parametrize("name", [n for n in [*OPS, *ALIASES] if n[0] != "_" and n not in ALIASES.values()] + ["sigmoid"])
+def test_forward_is_numpys(name: str) -> None:
+    """An op that has another name in NumPy is compared by that."""
+    reference = _reference({"sigmoid": "expit"}.get(name, name))
+    assert reference is not None
+    for case in cases(ALIASES.get(name, name)):
+        ours = as_tuple(case.op(*case.args, **case.kwargs))
+        theirs = as_tuple(reference(*case.args, **case.kwargs))
+        for mine, other in zip(ours, theirs, strict=True):
+            assert np.shape(mine) == np.shape(other), case
+            assert np.asarray(mine).dtype == np.asarray(other).dtype, case
+            np.testing.assert_allclose(mine, other, rtol=1e-14, atol=1e-15, err_msg=str(case))
+
+
+def _points(name: str) -> list[list[float]]:
+    """Draws from the op's domain; where that is the whole line, far and near points too."""
+    op, rng = OPS[name], generator(name, "closed form")
+    text = ", ".join("()" for _ in op.inputs)
+    points = [[float(x) for x in Case(op, _with_order(name, text), rng).arrays] for _ in range(4)]
+    if op.at is None:
+        points += [[s * x for x in points[0]] for s in (1e-9, 1e-3, 15.0)] + [[20.0] * len(op.inputs), [-20.0] * len(op.inputs)]
+    return points
+
+
+def _with_order(name: str, text: str) -> str:
+    return f"2, {text}" if name == "polygamma" else text
+
+
+@pytest.mark.parametrize("name", [n for n, op in OPS.items() if op.exact])
+def test_closed_form(name: str) -> None:
+    """Value and derivative against mpmath, with digits enough for the flat tails: at 20 erf has a slope of 1e-174."""
+    op = OPS[name]
+    static = {p.name: 2 for p in op.signature if p.kind == "static"}
+    code = compile(op.exact, name, "eval")
+
+    def exact(*xs: Any) -> Any:
+        return eval(code, {**vars(mpmath), **static}, dict(zip(op.inputs, xs, strict=True)))
+
+    with mpmath.workdps(250 if name in ("erf", "erfc") else 40):
+        for point in _points(name):
+            leaves = [Tensor(x, requires_grad=True) for x in point]
+            y = op(**static, **dict(zip(op.inputs, leaves, strict=True)))
+            assert y.item() == pytest.approx(float(exact(*map(mpmath.mpf, point))), rel=1e-13, abs=1e-300), point
+            for k, gx in enumerate(grad(y, leaves)):
+                orders = tuple(int(j == k) for j in range(len(point)))
+                slope = mpmath.diff(exact, tuple(map(mpmath.mpf, point)), orders)
+                assert gx is not None
+                assert gx.item() == pytest.approx(float(slope), rel=1e-12, abs=1e-300), (point, k)
