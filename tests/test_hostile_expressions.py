@@ -85,7 +85,7 @@ HOSTILE_BLOCKS = [
     "y = []\nfor k in range(10**9):\n    y = [y]\nreturn y",
     "y = []\nfor k in range(10**9):\n    y += [x]\nreturn y",
     "y0 = zeros(10**6)\n" + "".join(f"y{k + 1} = y{k} + 1\n" for k in range(200)) + "return y0",
-    "for k in range(10**9):\n    y = svd(eye(100))[1]\nreturn y",
+    "for k in range(10**9):\n    y = svd(eye(30))[1]\nreturn y",
     "if n:\n    y = 1\n" + "elif n:\n    y = 2\n" * 500 + "return x",
     "".join(" " * k + "if n:\n" for k in range(95)) + " " * 95 + "return x",
     "y = x\n" * 1600 + "return y",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck_cli.errors import RuleError
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.language import sizes
-from gradcheck_cli.spec.language.pieces import EXPECTED, NUMBERS, SEQUENCES, Piece, Place
+from gradcheck_cli.spec.language.pieces import EXPECTED, NUMBERS, PLAIN, SEQUENCES, Piece, Place
 from gradcheck_cli.spec.language.statics import as_array, number, settled
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def op_call(name: str, op: Callable[..., Any], bound: list[Argument], place: Pla
     if bound[0].kind == "tensor" and not checked and all(a.kind == "static" and a.piece.known for a in rest):
         run = _of_one(name, op, bound[0].piece.run, {a.name: a.piece.value for a in rest}, place)
     else:
-        run = _of_many(name, op, bound, place, checked)
+        run = _of_many(name, op, bound, place, checked, NUMBERS | SEQUENCES if static else SEQUENCES)
     return (lambda frame: settled(run(frame))) if static else run
 
 
@@ -43,7 +43,7 @@ def _of_one(name: str, op: Callable[..., Any], argument: Run, options: dict[str,
     def run(frame: Frame) -> Any:
         value = argument(frame)
         try:
-            result = op(as_array(value) if type(value) in SEQUENCES else value, **options)
+            result = op(as_array(value) if type(value) in PLAIN else value, **options)
         except RuleError:
             raise
         except EXPECTED as error:
@@ -55,7 +55,10 @@ def _of_one(name: str, op: Callable[..., Any], argument: Run, options: dict[str,
     return run
 
 
-def _of_many(name: str, op: Callable[..., Any], bound: list[Argument], place: Place, checked: bool) -> Run:
+def _of_many(
+    name: str, op: Callable[..., Any], bound: list[Argument], place: Place, checked: bool, converted: frozenset[type]
+) -> Run:
+    """Any other call; tensor arguments of the types `converted` become arrays (numbers beside tensors stay numbers)."""
     runs = [a.piece.run for a in bound]
     names = [a.name for a in bound]
     count = sum(not a.by_keyword for a in bound)
@@ -67,7 +70,7 @@ def _of_many(name: str, op: Callable[..., Any], bound: list[Argument], place: Pl
         values = [argument(frame) for argument in runs]
         try:
             for k in lists if star else arrays:
-                if type(values[k]) in SEQUENCES:
+                if type(values[k]) in converted:
                     values[k] = as_array(values[k])
             if lists and not star:
                 values[lists[0]] = _members(values[lists[0]])

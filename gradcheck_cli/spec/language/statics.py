@@ -106,9 +106,11 @@ def _flat(values: Any) -> bool:
 
 
 def as_array(values: Any) -> Any:
-    """The array of a list or tuple; lists of tensors are stacked. Raises ValueError for ragged lists."""
+    """The array of a number, a list or a tuple; lists of tensors are stacked. Raises ValueError for ragged lists."""
     import numpy as np
 
+    if type(values) in NUMBERS:
+        return np.asarray(values)
     if _has_only_arrays(values):
         try:
             array = np.array(values)
