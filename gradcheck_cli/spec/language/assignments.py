@@ -35,7 +35,7 @@ def bind(t: Translator, bound: list[str]) -> None:
 
 def check_target(node: ast.AST, name: str) -> None:
     """Refuse names that cannot be assigned."""
-    if name in names.NUMBERS or name in ("np", "numpy", "none"):
+    if name in names.NUMBERS | names.LIBRARIES | {"none"}:
         raise Refusal(node, f"{shown(name)} has a meaning of its own, it cannot be assigned", "take another name")
     problem = names.problem_with(name)
     if problem:

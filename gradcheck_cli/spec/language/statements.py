@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcheck_cli.spec.language.assignments import assign, augment, bind, check_target
-from gradcheck_cli.spec.language.flow import assigned_in, cost_of, statements_in, tensor_names
+from gradcheck_cli.spec.language.flow import assigned_in, cost_of, tensor_names
 from gradcheck_cli.spec.language.pieces import (
     EXPECTED,
     NONE,
@@ -54,7 +54,6 @@ class Block:
         if not _returns(self.body) and len(t.mistakes) == before:
             last = self.body[-1]
             t.refuse(Refusal(last, "this block has a way through that does not end with a return", "end it: return y"))
-        self._check_names()
         return Program(
             t.parsed.text,
             lambda frame: _run(suite, frame) or (),
@@ -68,16 +67,6 @@ class Block:
             reads=frozenset(t.reads),
             calls=frozenset(t.calls),
         )
-
-    def _check_names(self) -> None:
-        """Names that mean something in rules are not for the forward to assign: `out`, unless it is what it returns."""
-        scope, returned = self.t.scope, self.returned or ()
-        cotangents = {"grad", *(f"grad_{name}" for name in returned if name)}
-        for statement in statements_in(self.body):
-            for name in assigned_in([statement]):
-                reserved = name in cotangents or (name == "out" and returned != ("out",))
-                if reserved and name not in scope and name in self.names:
-                    self.t.refuse(Refusal(statement, f"{shown(name)} has a meaning of its own in rules", "take another name"))
 
     def suite(self, body: list[ast.stmt]) -> list[Statement]:
         """The statements of one indentation level."""
