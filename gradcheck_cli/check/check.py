@@ -18,6 +18,7 @@ from gradcheck_cli.check.jacobian import Comparison, Judged
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.result import SHOWN, CheckResult, Entry, InputResult, overall
 from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Tolerance, Verdict
+from gradcheck_cli.check.witness import complex_step
 from gradcheck_cli.engine.graph import GraphStats
 from gradcheck_cli.errors import GradcheckError, RuleError
 
@@ -147,7 +148,10 @@ class _Check:
             evaluate = directions.projected(evaluate, rows)
         narrow = problem.inputs[i].value.dtype == np.float32
         d = Differences(evaluate, coordinates)
-        judged = self._compare(claimed.jacobians[i].T, d, scale, narrow)
+        witness = None
+        if rows is None:
+            witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
+        judged = self._compare(claimed.jacobians[i].T, d, scale, narrow, witness)
         self.forward += d.evaluations
         result = self._summarise(i, judged, outputs, coordinates, rows)
         self.inputs.append(result)
@@ -155,7 +159,7 @@ class _Check:
         if problem.pushforward is not None and rows is None:
             self._judge_forward_rule(i, judged, d, scale, outputs, coordinates, narrow)
 
-    def _compare(self, a: Array, d: Differences, scale: Array, narrow: bool) -> Judged:
+    def _compare(self, a: Array, d: Differences, scale: Array, narrow: bool, witness: Any = None) -> Judged:
         rtol, atol = self.settings.tolerances()
         if self.settings.eps is not None:
             self.method = f"central differences, fixed step {self.settings.eps:g}, allclose(rtol={rtol:g}, atol={atol:g})"
@@ -163,7 +167,7 @@ class _Check:
         self.method = "adaptive central differences"
         if narrow:
             rtol = max(rtol, FLOAT32_RTOL)
-        return Comparison(a, d, Tolerance(rtol, atol, 2.0**-23 if narrow else 0.0), scale).run()
+        return Comparison(a, d, Tolerance(rtol, atol, 2.0**-23 if narrow else 0.0), scale, witness).run()
 
     def _judge_forward_rule(
         self, i: int, judged: Judged, d: Differences, scale: Array, outputs: Outputs, c: Coordinates, narrow: bool

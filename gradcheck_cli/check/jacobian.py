@@ -5,7 +5,7 @@ Entries are arrays of shape (coordinates of the input, outputs): a row of them i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,8 +48,17 @@ class Judged(NamedTuple):
 class Comparison:
     """Claimed against numeric, for one input. `run()` gives a `Judged`."""
 
-    def __init__(self, claimed: Array, differences: Differences, tolerance: Tolerance, row_scale: Array) -> None:
+    def __init__(
+        self,
+        claimed: Array,
+        differences: Differences,
+        tolerance: Tolerance,
+        row_scale: Array,
+        witness: Callable[[Array], Array] | None = None,
+    ) -> None:
         self.a, self.d, self.tol = claimed, differences, tolerance
+        self.witness = witness
+        """Slopes of whole columns by the complex step, NaN where it cannot be taken."""
         self.row_scale = row_scale
         """For each output the largest |a_il| s_l over all inputs: what the rule's own rounding is measured by."""
         self.numeric, self.bound = np.full(claimed.shape, np.nan), np.full(claimed.shape, np.inf)
@@ -69,7 +78,32 @@ class Comparison:
                     break
                 columns = self._look(columns, number)
         self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
+        self._hear_witness()
         return Judged(self.a, self.numeric, self.bound, self.verdict)
+
+    def _hear_witness(self) -> None:
+        """Let the complex step settle what is open, and stop accusations that it does not bear out.
+
+        open, |w - D| <= E and |w - a| <= tol     agree
+        accused, |w - a| <= |a - D| / 10          open: the forward may have lost all its digits under a smooth factor, which
+                                                  no difference can tell from a straight line
+        """
+        doubtful = np.isin(self.verdict, (Verdict.NOISE, Verdict.SCALES, Verdict.DISAGREE))
+        columns = np.flatnonzero(doubtful.any(axis=1))
+        if self.witness is None or not len(columns):
+            return
+        w = self.witness(columns)
+        if w.shape != self.a[columns].shape:
+            return
+        a, D, E, verdict = self.a[columns], self.numeric[columns], self.bound[columns], self.verdict[columns]
+        with np.errstate(all="ignore"):
+            still_open = np.isin(verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(E)
+            agreed = still_open & (np.abs(w - D) <= E) & (np.abs(w - a) <= self.tol.of(a, w))
+            doubted = (verdict == Verdict.DISAGREE) & (np.abs(w - a) <= np.abs(a - D) / 10)
+        verdict[agreed], verdict[doubted] = Verdict.AGREE, Verdict.NOISE
+        self.verdict[columns] = verdict
+        self.numeric[columns] = np.where(agreed, w, D)
+        self.bound[columns] = np.where(agreed, self.tol.of(a, w), np.where(doubted, np.abs(w - D), E))
 
     # The cheap test.
 

@@ -1,0 +1,138 @@
+"""A second witness: the complex step, where the forward is made of analytic operations only.
+
+For an analytic f, f(x + i h e_j) = f(x) + i h df/dx_j + O(h^2), so that the imaginary part over h is the slope without any
+cancellation, at h as small as one likes. Of abs, of comparisons' results, of a real part it is simply wrong. So the forward is
+run on arrays that refuse every operation which is not known to be analytic; then there is no witness. It may settle an open
+entry, or stop an accusation; it never accuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.errors import GradcheckError
+
+Array = np.ndarray[Any, Any]
+STEP = 2.0**-120
+"""In units of the input's scale: squares of it vanish, and products with ordinary numbers do not underflow."""
+ANALYTIC = frozenset(
+    "add subtract multiply divide negative positive power float_power square sqrt reciprocal exp exp2 expm1 log log2 log10 "
+    "log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh matmul erf erfc vecdot".split()
+)
+"""Ufuncs, by name."""
+COMPARING = frozenset("less less_equal greater greater_equal equal not_equal isnan isfinite".split())
+"""Ufuncs that choose a branch: they see the real parts."""
+CHOOSING = frozenset(["maximum", "minimum", "fmax", "fmin"])
+"""Ufuncs that compare the real part first, as NumPy does for complex numbers."""
+FUNCTIONS = frozenset(
+    "sum prod mean cumsum cumprod max amax min amin where concatenate stack reshape ravel transpose swapaxes moveaxis "
+    "expand_dims squeeze broadcast_to tile repeat roll flip pad take take_along_axis diagonal trace diag tril triu dot inner "
+    "outer tensordot einsum kron cross split atleast_1d copy shape ndim size zeros_like ones_like full_like empty_like "
+    "inv solve det argmax argmin linalg.inv".split()
+)
+"""Functions of arrays, by name."""
+REFUSED = (GradcheckError, TypeError, ValueError, ArithmeticError, np.linalg.LinAlgError, AttributeError, IndexError)
+
+
+class NotAnalytic(TypeError):
+    """An operation that is not known to be analytic was asked for."""
+
+
+class Analytic(np.ndarray[Any, Any]):
+    """A complex array that lets itself be used in analytic operations only."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        name = ufunc.__name__
+        if out is not None:
+            raise NotAnalytic(f"{name} with out=")
+        plain = [_plain(x) for x in inputs]
+        if name in COMPARING:
+            return getattr(ufunc, method)(*[np.real(x) for x in plain], **kwargs)
+        if name not in ANALYTIC and name not in CHOOSING:
+            raise NotAnalytic(name)
+        return _wrapped(getattr(ufunc, method)(*plain, **kwargs))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function.__name__ not in FUNCTIONS:
+            raise NotAnalytic(function.__name__)
+        return _wrapped(function(*_plain(args), **_plain(kwargs)))
+
+    @property
+    def real(self) -> Any:
+        """Not analytic."""
+        raise NotAnalytic("real")
+
+    @property
+    def imag(self) -> Any:
+        """Not analytic."""
+        raise NotAnalytic("imag")
+
+    def conj(self) -> Any:
+        """Not analytic."""
+        raise NotAnalytic("conj")
+
+    conjugate = conj
+
+    def astype(self, *args: Any, **kwargs: Any) -> Any:
+        """Not analytic."""
+        raise NotAnalytic("astype")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Analytic):
+        return value.view(np.ndarray)
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(map(_wrapped, value))
+    array = np.asarray(value)
+    return array.view(Analytic) if array.dtype.kind == "c" else value
+
+
+def complex_step(
+    primal: Callable[..., Sequence[Any]],
+    arrays: Sequence[Array],
+    position: int,
+    kept: Sequence[int],
+    coordinates: Coordinates,
+    scale: Array,
+) -> Callable[[Array], Array] | None:
+    """A function from columns to slopes, (columns, outputs), NaN where there is no witness; None for complex problems."""
+    if coordinates.complex or any(a.dtype.kind == "c" for a in arrays):
+        return None
+
+    def slopes(columns: Array) -> Array:
+        rows = [_one(primal, arrays, position, kept, coordinates, int(j), STEP * scale[j]) for j in columns]
+        width = max((len(r) for r in rows), default=0)
+        return np.array([r if len(r) == width else np.full(width, np.nan) for r in rows])
+
+    return slopes
+
+
+def _one(
+    primal: Callable[..., Sequence[Any]],
+    arrays: Sequence[Array],
+    position: int,
+    kept: Sequence[int],
+    coordinates: Coordinates,
+    j: int,
+    h: float,
+) -> Array:
+    direction = np.zeros(coordinates.size)
+    direction[j] = h
+    moved = (arrays[position] + 1j * coordinates.tangent(direction)).view(Analytic)
+    try:
+        with np.errstate(all="ignore"):
+            found = primal(*[moved if k == position else np.array(a) for k, a in enumerate(arrays)])
+        parts = [np.asarray(_plain(found[k])) for k in kept]
+    except REFUSED:
+        return np.zeros(0)
+    return np.concatenate([np.zeros(0), *(np.imag(y).ravel() / h for y in parts)])
