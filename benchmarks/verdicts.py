@@ -78,6 +78,11 @@ class Tally:
         off = np.abs(result.numeric - J) > result.error_bound
         settled = v == Verdict.AGREE
         self.counts["bound broken"] += int((off & settled).sum())
+        for i, j in zip(*np.nonzero(off & settled), strict=True):
+            self.notes.append(
+                f"BOUND {case.name} seed {seed} [{i},{j}] J {J[i, j]!r} D - J {result.numeric[i, j] - J[i, j]:.2e} "
+                f"E {result.error_bound[i, j]:.2e}"
+            )
 
     def wrong(self, case: Case, seed: int, x: np.ndarray, J: np.ndarray, settings: Settings, rng: Any) -> None:
         """One random entry that is not zero, off by each size in turn."""
@@ -93,6 +98,11 @@ class Tally:
             self.counts[f"tried {size:g}"] += 1
             if verdict in FAILING:
                 self.counts[f"caught {size:g}"] += 1
+            elif verdict is not Verdict.AGREE and case.ordinary:
+                self.notes.append(
+                    f"OPEN {size:g} {case.name} seed {seed} [{i},{j}] {verdict.name} x {x.ravel()[j]!r} J {J[i, j]!r} "
+                    f"± {result.error_bound[i, j]:.1e}"
+                )
             elif verdict is Verdict.AGREE:
                 self.counts[f"missed {size:g}"] += 1
                 self.notes.append(f"MISSED {size:g} {case.name} seed {seed} [{i},{j}] x {x.ravel()[j]!r} J {J[i, j]!r}")

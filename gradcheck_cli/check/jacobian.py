@@ -85,25 +85,31 @@ class Comparison:
         """Let the complex step settle what is open, and stop accusations that it does not bear out.
 
         open, |w - D| <= E and |w - a| <= tol     agree
+        negligible, |w - a| > tol                 open: rounding is no excuse where there is a witness
         accused, |w - a| <= |a - D| / 10          open: the forward may have lost all its digits under a smooth factor, which
                                                   no difference can tell from a straight line
         """
-        doubtful = np.isin(self.verdict, (Verdict.NOISE, Verdict.SCALES, Verdict.DISAGREE))
+        tiny = self.verdict == Verdict.NEGLIGIBLE
+        doubtful = tiny | np.isin(self.verdict, (Verdict.NOISE, Verdict.SCALES, Verdict.DISAGREE))
         columns = np.flatnonzero(doubtful.any(axis=1))
-        if self.witness is None or not len(columns):
-            return
-        w = self.witness(columns)
-        if w.shape != self.a[columns].shape:
-            return
+        if self.witness is not None and len(columns):
+            w = self.witness(columns)
+            if w.shape == (len(columns), self.a.shape[1]):
+                self._weigh(columns, w)
+        self.verdict[self.verdict == Verdict.NEGLIGIBLE] = Verdict.AGREE
+
+    def _weigh(self, columns: Array, w: Array) -> None:
         a, D, E, verdict = self.a[columns], self.numeric[columns], self.bound[columns], self.verdict[columns]
         with np.errstate(all="ignore"):
+            borne_out = np.abs(w - a) <= self.tol.of(a, w)
             still_open = np.isin(verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(E)
-            agreed = still_open & (np.abs(w - D) <= E) & (np.abs(w - a) <= self.tol.of(a, w))
+            agreed = (still_open & (np.abs(w - D) <= E) & borne_out) | ((verdict == Verdict.NEGLIGIBLE) & borne_out)
             doubted = (verdict == Verdict.DISAGREE) & (np.abs(w - a) <= np.abs(a - D) / 10)
+            doubted |= (verdict == Verdict.NEGLIGIBLE) & ~borne_out
         verdict[agreed], verdict[doubted] = Verdict.AGREE, Verdict.NOISE
         self.verdict[columns] = verdict
         self.numeric[columns] = np.where(agreed, w, D)
-        self.bound[columns] = np.where(agreed, self.tol.of(a, w), np.where(doubted, np.abs(w - D), E))
+        self.bound[columns] = np.where(agreed, self.tol.of(a, w), np.where(doubted, np.fmax(E, np.abs(w - D)), E))
 
     # The cheap test.
 
@@ -156,7 +162,6 @@ class Comparison:
                 calm = (2 * tol * np.abs(a) >= 100 * (D1 - D) ** 2) & (asym <= 0.1 * np.abs(a))
                 D = (ratio * D - D1) / (ratio - 1)
             good = (np.abs(D - a) <= tol) & (sigma / h <= tol) & calm & (a != 0)
-            bound = np.minimum(tol, np.abs(D - a) + sigma / h + asym**2 / np.where(a == 0, np.inf, np.abs(a)))
         still = (a == 0) & flat
         if still.any():
             still &= self._still_far(columns)
@@ -164,7 +169,7 @@ class Comparison:
         good |= still
         done = good.all(axis=1)
         keep = columns[done]
-        self.numeric[keep], self.bound[keep] = D[done], np.where(still, 0.0, bound)[done]
+        self.numeric[keep], self.bound[keep] = D[done], np.where(still, 0.0, tol)[done]
         self.verdict[keep] = Verdict.AGREE
         for e, look in zip(exponents, looks, strict=True):
             self._keep(columns, e, look, np.flatnonzero(~done))
@@ -319,7 +324,7 @@ class Comparison:
             flat_bound = np.where(longest_flat > 0, 2 * EPS * magnitude / longest_flat, 0.0)
         deep = slopes.exponents[0] <= DEEP
         negligible = 16 * EPS * self.row_scale[output] / s
-        verdict = judge(a, slopes, found, flat_bound, f, tol, deep, slopes.exponents[-1] >= HIGH, negligible)
+        verdict = judge(a, slopes, found, flat_bound, f, tol, deep, group.exponents[-1] >= HIGH, negligible)
         D, E = found.D, found.E
         all_flat = np.all(slopes.flat, axis=0)
         D, E = np.where(all_flat, 0.0, D), np.where(all_flat, flat_bound, E)
@@ -344,7 +349,7 @@ class Comparison:
         steps = len(slopes.exponents)
         wish = np.where(noisy & (best >= steps - 2), UP, 0)
         wish |= np.where((~noisy & (best <= 1)) | kinked, DOWN, 0)
-        if slopes.exponents[-1] < HIGH:
+        if group.exponents[-1] < HIGH:
             wish |= UP
         if not complete:
             wish |= DOWN

@@ -33,6 +33,8 @@ class Verdict(IntEnum):
     """Inconclusive: the forward is not finite here or around."""
     SKIPPED = 10
     """Not compared: a kink, with `kinks: skip`."""
+    NEGLIGIBLE = 11
+    """On the way only: below the rule's own rounding, at an entry that the forward does not show either."""
 
 
 PASSING = (Verdict.AGREE, Verdict.KINK_BETWEEN, Verdict.EDGE, Verdict.SKIPPED)
@@ -75,8 +77,9 @@ def judge(
     """A verdict per entry; UNSETTLED where another look at other steps may decide.
 
     agree       E <= tol and |a - D| <= tol; or a = 0 where the forward does not move at all, or where it has a critical
-                point: |D| <= E <= 1e-9 of the largest slope around; or |a| <= negligible (the rule's own rounding, measured
-                by its row) where the forward moves by no more than 8 EPS |f| at any step up to 2^HIGH
+                point: |D| <= E <= 1e-9 of the largest slope around
+    negligible  |a| is below the rule's own rounding (measured by its row), and the forward moves by no more than 8 EPS |f|
+                at any step up to 2^HIGH
     disagree    |a - D| > tol + E and E < |a - D| / 2, after steps up to 2^HIGH, with noise that rounding explains (or down
                 to 2^DEEP), and no other scale backing a
     """
@@ -90,7 +93,7 @@ def judge(
         agree |= (a == 0) & all_flat
         agree |= (a == 0) & (np.abs(D) <= E) & (1e-9 * steepest >= E)
         moved = np.max((np.abs(slopes.D) + slopes.asym) * slopes.h, axis=0)
-        agree |= high & (np.abs(a) <= negligible) & (moved <= 8 * EPS * np.abs(f))
+        unseen = high & (np.abs(a) <= negligible) & (moved <= 8 * EPS * np.abs(f))
         rounding_explains = found.seen <= 32 * 2 * EPS * np.maximum(np.abs(f), EPS)
         backed = np.any(
             (np.abs(a - found.values) <= np.maximum(found.bounds, tol))
@@ -106,6 +109,7 @@ def judge(
         # A claimed NaN or infinity is wrong where the slope is a number.
         disagree |= ~np.isfinite(a) & high & ((1e-2 * np.maximum(np.abs(D), steepest) > E) | all_flat)
     verdict = np.full(a.shape, Verdict.UNSETTLED, dtype=np.int8)
+    verdict[unseen] = Verdict.NEGLIGIBLE
     verdict[disagree] = Verdict.DISAGREE
     verdict[agree] = Verdict.AGREE
     return verdict
