@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.differences import EPS, Differences
-from gradcheck_cli.check.ladder import Slopes, estimate
+from gradcheck_cli.check.ladder import Estimate, Slopes, estimate
 from gradcheck_cli.check.verdict import (
     DEEP,
     HIGH,
@@ -20,6 +20,7 @@ from gradcheck_cli.check.verdict import (
     between,
     judge,
     kink_shape,
+    unexplained_noise,
 )
 
 Array = np.ndarray[Any, Any]
@@ -338,17 +339,19 @@ class Comparison:
             # What may be a kink is looked at further down before anything is said.
             verdict[kink | (jump & (verdict != Verdict.AGREE))] = Verdict.UNSETTLED
         self.numeric[column, output], self.bound[column, output] = D, E
-        self._wish_further(group, slopes, found.best, found.noise_limited, kink | jump, complete)
+        further = kink | jump | (unexplained_noise(found, f) & ~deep)
+        self._wish_further(group, slopes, found, further, complete)
         if last:
             verdict[verdict == Verdict.UNSETTLED] = Verdict.SCALES
             noisy = (verdict == Verdict.SCALES) & found.noise_limited & np.isfinite(E)
             verdict[noisy] = Verdict.NOISE
         self.verdict[column, output] = verdict
 
-    def _wish_further(self, group: _Entries, slopes: Slopes, best: Array, noisy: Array, kinked: Array, complete: bool) -> None:
+    def _wish_further(self, group: _Entries, slopes: Slopes, found: Estimate, further: Array, complete: bool) -> None:
         steps = len(slopes.exponents)
+        best, noisy = found.best, found.noise_limited
         wish = np.where(noisy & (best >= steps - 2), UP, 0)
-        wish |= np.where((~noisy & (best <= 1)) | kinked, DOWN, 0)
+        wish |= np.where((~noisy & (best <= 1)) | further, DOWN, 0)
         if group.exponents[-1] < HIGH:
             wish |= UP
         if not complete:

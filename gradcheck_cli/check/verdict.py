@@ -94,7 +94,7 @@ def judge(
         agree |= (a == 0) & (np.abs(D) <= E) & (1e-9 * steepest >= E)
         moved = np.max((np.abs(slopes.D) + slopes.asym) * slopes.h, axis=0)
         unseen = high & (np.abs(a) <= negligible) & (moved <= 8 * EPS * np.abs(f))
-        rounding_explains = found.seen <= 32 * 2 * EPS * np.maximum(np.abs(f), EPS)
+        rounding_explains = ~unexplained_noise(found, f)
         backed = np.any(
             (np.abs(a - found.values) <= np.maximum(found.bounds, tol))
             & (np.abs(D - found.values) > found.bounds)
@@ -113,6 +113,12 @@ def judge(
     verdict[disagree] = Verdict.DISAGREE
     verdict[agree] = Verdict.AGREE
     return verdict
+
+
+def unexplained_noise(found: Estimate, f: Array) -> Array:
+    """Whether more noise was seen than 64 roundings of the value make; it may be structure that the steps do not resolve."""
+    loud: Array = found.seen > 64 * EPS * np.maximum(np.abs(f), EPS)
+    return loud
 
 
 def kink_shape(slopes: Slopes, f: Array) -> tuple[Array, Array]:
