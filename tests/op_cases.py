@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,7 @@ def _tensors(op: Op, args: tuple[Any, ...]) -> Iterator[tuple[tuple[int, int | N
                 yield (k, j), x
 
 
+@cache
 def narrowed(name: str) -> list[Case]:
     """The op's calls with axes made empty, or of length 1, as far as NumPy can still run them."""
     return [case for old in (2, 3) for new in (0, 1) for case in _reshaped(name, old, new)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from gradcheck_cli.engine.modes import MODE, no_grad
 from gradcheck_cli.engine.node import Edge, Node, edge_of, tensor_at
 from gradcheck_cli.engine.tensor import Tensor
-from gradcheck_cli.errors import GradcheckError, Location, RuleError
+from gradcheck_cli.errors import GradcheckError, GraphError, Location, RuleError
 
 Pull = Callable[[Sequence[Any], bool], Sequence[Any]]
 
@@ -116,7 +117,8 @@ class Context:
         self._saved: tuple[tuple[Edge | int | None, Any], ...] = ()
         self._to_save: tuple[Any, ...] = ()
         self._not_differentiable: tuple[int, ...] = ()
-        self._node: CustomNode | None = None
+        # Weak, because the node's rule holds the context: a graph that nobody uses is freed at once, not by the collector.
+        self._node: Callable[[], CustomNode | None] | None = None
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep inputs, outputs or intermediate tensors for backward."""
@@ -136,15 +138,18 @@ class Context:
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The tensors that forward saved. Raises GraphError once the graph has been freed."""
-        if self._node is not None:
-            self._node.check_alive()
-        return tuple(self._unpack(place, array) for place, array in self._saved)
+        node = self._node and self._node()
+        if node is not None:
+            node.check_alive()
+        elif self._node is not None:
+            raise GraphError("the saved tensors are gone, as nothing uses the graph any more")
+        return tuple(self._unpack(node, place, array) for place, array in self._saved)
 
-    def _unpack(self, place: Edge | int | None, array: Any) -> Any:
+    def _unpack(self, maker: CustomNode | None, place: Edge | int | None, array: Any) -> Any:
         if array is None:
             return None
         if isinstance(place, int):
-            return Tensor._wrap(array, self._node, place)
+            return Tensor._wrap(array, maker, place)
         node = tensor_at(place or (None, 0), array)
         return node if isinstance(node, Tensor) else Tensor._wrap(array)
 
@@ -202,7 +207,7 @@ class Function:
         name, arrays = cls.__name__ + "Backward", [y.data for y in outputs]
         node = CustomNode(name, args, arrays, rule, materialize=ctx.materialize_grads)
         ctx._pack(args, outputs)
-        ctx._node = node
+        ctx._node = weakref.ref(node)
         node.keep = lambda: [(f"saved {k}", array) for k, (_, array) in enumerate(ctx._saved) if array is not None]
         return tuple(
             y.detach() if id(y) in ctx._not_differentiable or y.dtype.kind not in "fc" else Tensor._wrap(y.data, node, k)

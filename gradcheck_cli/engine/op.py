@@ -73,6 +73,7 @@ class Op:
         """Whether, on complex input, the rules give the transposed complex-linear map (`OpNode.pull` conjugates)."""
         self.exact = exact
         """The same function in mpmath's terms, where there is a closed form (used by tests)."""
+        self._needs: dict[tuple[int, ...], tuple[tuple[int, ...], bool]] = {}
         TABLE[self.name] = self
 
     @cached_property
@@ -107,6 +108,20 @@ class Op:
         return tuple(
             () if rule is None else rule.__code__.co_varnames[: rule.__code__.co_argcount] for rule in self.rules.values()
         )
+
+    @cached_property
+    def node_name(self) -> str:
+        """What the op's nodes are called."""
+        return self.name.title().replace("_", "") + "Backward"
+
+    def needs(self, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], bool]:
+        """Which inputs the rules of the `wanted` inputs name, and whether they name the output."""
+        found = self._needs.get(wanted)
+        if found is None:
+            named = {n for i in wanted for n in self.rule_names[i]}
+            positions = tuple(i for i, n in enumerate(self.inputs) if n in named)
+            found = self._needs[wanted] = positions, "y" in named
+        return found
 
     @cached_property
     def _simple(self) -> int:
@@ -201,13 +216,13 @@ class OpNode(Node):
         wanted: tuple[int, ...],
     ) -> None:
         self.op, self.params, self.wanted = op, params, wanted
-        self.name = op.name.title().replace("_", "") + "Backward"
+        self.name = op.node_name
         self.freed = False
         self.positions = tuple(i for i, x in enumerate(inputs) if type(x) is Tensor)
         self.next_functions = tuple(edge_of(inputs[i]) for i in self.positions)
-        self.input_meta = tuple(_meta(a) for a in arrays)
+        self.input_meta = tuple(map(_meta, arrays))
         self.output_meta = tuple(map(_meta, y)) if isinstance(y, tuple | list) else (_meta(y),)
-        self.conjugate = op.holomorphic and any(np.dtype(dtype).kind == "c" for _, dtype in self.output_meta)
+        self.conjugate = op.holomorphic and any(dtype.kind == "c" for _, dtype in self.output_meta)
         self.saved: dict[str, Any] | None = self._select(arrays, y)
 
     def _select(self, arrays: tuple[Any, ...], y: Any) -> dict[str, Any]:
@@ -215,9 +230,9 @@ class OpNode(Node):
         op = self.op
         if op.variadic:
             return {n: arrays if n == op.inputs[0] else y for n in op.rule_names[0] if n in ("y", op.inputs[0])}
-        named = {n for i in self.wanted for n in op.rule_names[i]}
-        saved = {n: a for n, a in zip(op.inputs, arrays, strict=True) if n in named}
-        if "y" in named:
+        positions, with_y = op.needs(self.wanted)
+        saved = {op.inputs[i]: arrays[i] for i in positions}
+        if with_y:
             saved["y"] = y
         return saved
 

@@ -25,7 +25,7 @@ def _special(name: str, without: Callable[[float], float] | None = None) -> Call
             if without is None:
                 raise MissingExtraError(f"{name}() needs SciPy: pip install 'gradcheck-cli[special]'") from None
             x = np.asarray(x)
-            return np.frompyfunc(without, 1, 1)(x).astype(x.dtype if x.dtype.kind == "f" else np.float64)
+            return np.asarray(np.frompyfunc(without, 1, 1)(x), x.dtype if x.dtype.kind == "f" else np.float64)
         y = getattr(scipy.special, name)(*first.values(), x)
         return y.astype(x.dtype) if getattr(x, "dtype", y.dtype).kind == "f" else y  # polygamma widens float32
 
