@@ -47,6 +47,9 @@ class Batched(Operand):
             y = op.family.batch(op, [x.data if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
         return tuple(map(Batched, y)) if isinstance(y, tuple | list) else Batched(y)
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("a batch of values is not one array")
+
     def __bool__(self) -> bool:
         raise TypeError("a batch of values has no single truth")
 

@@ -140,7 +140,8 @@ class Op:
                 return self._record(inputs, params)
             if kind.__name__ == "Batched":
                 return x.apply(self, inputs, params)
-        return self.forward(*inputs, **params)
+        batch = _batch_among(params.values()) if params else None
+        return self.forward(*inputs, **params) if batch is None else batch.apply(self, inputs, params)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort a call's arguments into tensor inputs and static parameters. Raises TypeError, as Python would."""
@@ -312,6 +313,15 @@ def _cast(gx: Any, dtype: Any) -> Any:
     if gx.dtype.kind == "c" and dtype.kind != "c":
         gx = TABLE["real"](gx)
     return TABLE["astype"](gx, str(dtype))
+
+
+def _batch_among(values: Iterable[Any]) -> Any:
+    """A batch of copies among static parameters, or None: an index, say, that differs between the copies."""
+    for value in values:
+        found = _batch_among(value) if isinstance(value, tuple | list) else value
+        if type(found).__name__ == "Batched":
+            return found
+    return None
 
 
 def _static(value: Any) -> Any:

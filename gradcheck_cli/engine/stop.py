@@ -24,7 +24,8 @@ class _Frozen(threading.local):
             self.recorded.append(np.array(x))
             return x
         self.position += 1
-        return self.recorded[self.position - 1]
+        # A batch of copies gets the base point's value in every copy.
+        return np.broadcast_to(self.recorded[self.position - 1], np.shape(x))
 
 
 FROZEN = _Frozen()

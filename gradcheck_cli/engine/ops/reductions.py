@@ -11,7 +11,7 @@ from gradcheck_cli.engine.families import _axes
 from gradcheck_cli.engine.operators import Operand
 from gradcheck_cli.engine.ops.define import along, composite, general, reduction, rescaling
 from gradcheck_cli.engine.ops.elementwise import abs, exp, sign, where
-from gradcheck_cli.engine.ops.shape import broadcast_to, diagonal, flip, ravel, reshape, scatter
+from gradcheck_cli.engine.ops.shape import broadcast_to, concatenate, diagonal, flip, ravel, reshape, scatter, stack
 
 KEEPING = ("()", "(4,)", "(2, 3), axis=0", "(2, 3)", "(2, 3, 2), axis=(0, -1)", "(2, 3), axis=1, keepdims=True")
 
@@ -39,10 +39,15 @@ mean = reduction(
 )
 
 
+def _before(x: Any) -> Any:
+    """For each entry the product of those before it along the last axis."""
+    ones = np.ones((*np.shape(x)[:-1], 1), x.dtype)
+    return concatenate([ones, cumprod(x[..., :-1], -1)], -1)
+
+
 def _others_product(x: Any) -> Any:
-    """For each entry the product of the others along the last axis, also where some are zero: O(n^2)."""
-    n = np.shape(x)[-1]
-    return prod(where(np.eye(n, dtype=bool), 1.0, x[..., None, :]), axis=-1)
+    """For each entry the product of the others along the last axis, also where some are zero."""
+    return _before(x) * flip(_before(flip(x, -1)), -1)
 
 
 def _prod_rule(g: Any, y: Any, a: Any, a_shape: Any, axis: Any) -> Any:
@@ -254,14 +259,15 @@ cumsum = along(
 
 
 def _cumprod_rule(g: Any, y: Any, a: Any, a_shape: Any, axis: Any) -> Any:
-    """sum_{k>=i} g_k y_k / a_i; with zeros among the entries the products without entry i are built: O(n^2)."""
+    """sum_{k>=i} g_k y_k / a_i; where some entry is zero, without dividing: (a_1 .. a_i-1) (g_i + a_i+1 (g_i+1 + ..))."""
     if np.all(_data(y) != 0):
         return _cumsum_back(g * y, a_shape, axis) / a
     flat = ravel(a) if axis is None else a.swapaxes(axis, -1)
     g = g if axis is None else g.swapaxes(axis, -1)
-    n = np.shape(flat)[-1]
-    without = cumprod(where(np.eye(n, dtype=bool), 1.0, flat[..., None, :]), axis=-1)
-    gx = sum(g[..., None, :] * where(np.triu(np.ones((n, n), bool)), without, 0.0), -1)
+    after = [g[..., -1]]
+    for i in range(np.shape(flat)[-1] - 1, 0, -1):
+        after.append(g[..., i - 1] + flat[..., i] * after[-1])
+    gx = _before(flat) * stack(after[::-1], -1)
     return reshape(gx, a_shape) if axis is None else gx.swapaxes(axis, -1)
 
 
