@@ -109,7 +109,8 @@ def run(
     **settings: Any,
 ) -> None:
     """Check the rules of spec files; a folder stands for all spec files below it, - for standard input."""
-    from gradcheck_cli.api import Selection, plan, run_specs
+    from gradcheck_cli.run import plan, run_specs
+    from gradcheck_cli.selection import Selection
 
     selection = Selection(keyword=keyword)
     if only_list:

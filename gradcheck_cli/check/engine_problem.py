@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +13,49 @@ from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
 from gradcheck_cli.engine.backward import grad
 from gradcheck_cli.engine.graph import graph_stats
+from gradcheck_cli.engine.modes import enable_grad, no_grad
+from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.errors import MissingExtraError, RuleError, SpecError
 
 Array = np.ndarray[Any, Any]
 
 
 def as_outputs(result: Any) -> tuple[Any, ...]:
-    """A function's result as a tuple of outputs."""
-    return tuple(result) if isinstance(result, tuple | list) else (result,)
+    """A function's result as a tuple of outputs. Raises TypeError for what is no array."""
+    outputs = tuple(result) if isinstance(result, tuple | list) else (result,)
+    for y in outputs:
+        if not isinstance(y, Tensor) and np.asarray(y).dtype.kind not in "biufc":
+            raise TypeError(f"the outputs must be arrays or tensors of numbers, but one is a {type(y).__name__}")
+    return outputs
+
+
+def plain(function: Callable[..., Any]) -> Callable[..., tuple[Array, ...]]:
+    """A function of tensors as one of arrays, which records nothing.
+
+    The tensors share the arrays' memory, so that a function that changes its inputs is found out.
+    """
+
+    def run(*arrays: Array) -> tuple[Array, ...]:
+        try:
+            with no_grad():
+                outputs = as_outputs(function(*map(Tensor._wrap, arrays)))
+        except TypeError as error:
+            if "'Tensor' does not support ufuncs" not in str(error):
+                raise
+            hint = "called with tensors, on which NumPy's functions do not work; use gradcheck_cli.ops, or pass backward="
+            raise TypeError(hint) from error
+        return tuple(y.data if isinstance(y, Tensor) else np.asarray(y) for y in outputs)
+
+    return run
+
+
+def tensor_problem(name: str, inputs: Sequence[Input], function: Callable[..., Any], **rest: Any) -> Problem:
+    """A problem about any function of tensors, `Function.apply` among them."""
+    primal = plain(function)
+    with suppress(Exception):  # The check runs the forward itself, and reports what it raises.
+        primal = freeze(primal, *[np.array(x.value) for x in inputs])
+    return engine_problem(name, inputs, function, primal=primal, **rest)
 
 
 def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> Callable[[Sequence[Array]], Pulled]:
@@ -27,7 +63,8 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
 
     def pullback(arrays: Sequence[Array]) -> Pulled:
         tensors = [Tensor(a, requires_grad=r) for a, r in zip(arrays, requires, strict=True)]
-        outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in as_outputs(function(*tensors))]
+        with enable_grad():
+            outputs = _record(function, tensors)
         leaves = [t for t in tensors if t.requires_grad]
         live = [k for k, y in enumerate(outputs) if y.requires_grad]
 
@@ -44,9 +81,19 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
             return [None if g is None else g.data for g in found]
 
         differentiable = tuple(y.requires_grad for y in outputs) if live else ()
-        return Pulled(tuple(y.data for y in outputs), vjp, graph_stats(outputs), differentiable)
+        return Pulled(tuple(y.data for y in outputs), vjp, graph_stats(outputs), differentiable=differentiable)
 
     return pullback
+
+
+def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The outputs with their graph. What works without one and fails here, such as writing into an input, is the rule's."""
+    try:
+        return [y if isinstance(y, Tensor) else Tensor(y) for y in as_outputs(function(*tensors))]
+    except (SpecError, RuleError, MissingExtraError):
+        raise
+    except Exception as error:
+        raise RuleError("raised", f"recording the forward raised {type(error).__name__}: {error}") from error
 
 
 def engine_problem(name: str, inputs: Sequence[Input], function: Callable[..., Any], **rest: Any) -> Problem:
@@ -65,7 +112,8 @@ def second_order(problem: Problem, function: Callable[..., Any]) -> Problem:
     count = len(problem.inputs)
 
     def first(tensors: Sequence[Tensor], cotangents: Sequence[Any], create_graph: bool) -> list[Tensor]:
-        outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in as_outputs(function(*tensors))]
+        with enable_grad():
+            outputs = _record(function, tensors)
         live = [k for k, y in enumerate(outputs) if y.requires_grad]
         wanted = [tensors[i] for i in places]
         if not live:

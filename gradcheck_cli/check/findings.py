@@ -151,6 +151,12 @@ CODES: dict[str, Code] = {
         "the forward changes its inputs",
         "After a call the input arrays held other values. A forward has to leave its arguments alone.",
     ),
+    "GC599": Code(
+        "error",
+        "internal error",
+        "A bug in this program, not in the rule: the check could not be finished. The traceback is on standard error; please "
+        "report it, with the spec if you can.",
+    ),
     "GC601": Code(
         "note",
         "values are not checked",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.errors import VerificationError
@@ -23,6 +24,8 @@ class Report:
     mistakes: tuple[Mistake, ...] = ()
     """What is wrong with the spec files that could not be used."""
     seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The options that the run itself was given; they win over those in the files."""
 
     @property
     def ok(self) -> bool:
