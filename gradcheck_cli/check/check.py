@@ -16,6 +16,7 @@ from gradcheck_cli.check.differences import Differences, evaluator, outputs_as_r
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Comparison, Judged
 from gradcheck_cli.check.problem import Problem, Pulled
+from gradcheck_cli.check.purity import check_elsewhere, check_purity
 from gradcheck_cli.check.result import SHOWN, CheckResult, Entry, InputResult, overall
 from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Tolerance, Verdict
 from gradcheck_cli.check.witness import complex_step
@@ -123,6 +124,11 @@ class _Check:
             rows = directions.draw(rng, directions.DIRECTIONS, outputs.size)
             used = {i: directions.Directions(c, scales[i], rng) for i, c in coordinates.items()}
             scales = {i: np.ones(c.size) for i, c in used.items()}
+        if outputs.size and problem.python:
+            self.findings += check_purity(problem, pulled, outputs)
+            self.backward += 12
+        if self.findings:
+            return
         claimed = claimed_jacobians(problem, pulled, outputs, used, rows)
         self.backward += claimed.pullbacks
         self.findings += claimed.findings
@@ -134,8 +140,13 @@ class _Check:
         if problem.surrogate:
             self.findings.append(Finding("GC601", CODES["GC601"].title, problem.location))
             return
+        broken_inputs = {f.input_name for f in self.findings}
         for i in problem.differentiable_inputs():
-            self._judge_input(i, claimed, outputs, used[i], rows, row_scale(claimed.jacobians, scales))
+            if problem.inputs[i].name not in broken_inputs:
+                self._judge_input(i, claimed, outputs, used[i], rows, row_scale(claimed.jacobians, scales))
+        if outputs.size and overall(self.findings) == "pass":
+            kinks = any(x.kinks for x in self.inputs)
+            self.findings += check_elsewhere(problem, pulled, outputs) if problem.python or kinks else []
 
     def _judge_input(
         self, i: int, claimed: Claimed, outputs: Outputs, coordinates: Coordinates, rows: Array | None, scale: Array

@@ -61,9 +61,8 @@ class Coordinates:
     def project(self, gradients: Array) -> Array:
         """Gradients, stacked along a leading axis, as derivatives along the coordinates: (k, *shape) -> (k, size)."""
         flat = as_real(gradients).reshape(len(gradients), self.flat.size)
-        along: Array = flat[:, self.first]
-        paired = self.first != self.second
-        along[:, paired] += flat[:, self.second[paired]]
+        partner = np.where(self.first != self.second, flat[:, self.second], 0.0)
+        along: Array = flat[:, self.first] + partner
         return along
 
     def tangent(self, direction: Array) -> Array:

@@ -81,7 +81,8 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
             return [None if g is None else g.data for g in found]
 
         differentiable = tuple(y.requires_grad for y in outputs) if live else ()
-        return Pulled(tuple(y.data for y in outputs), vjp, graph_stats(outputs), differentiable=differentiable)
+        given = tuple(t.data for t in tensors)
+        return Pulled(tuple(y.data for y in outputs), vjp, graph_stats(outputs), given, differentiable)
 
     return pullback
 

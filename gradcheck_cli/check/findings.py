@@ -63,6 +63,49 @@ CODES: dict[str, Code] = {
         "gradient by exactly that, zero gives zero, and a sum gives the sum. `grad**2`, `abs(grad)`, clipping and "
         "normalising break this; one-hot cotangents alone do not show it.",
     ),
+    "GC111": Code(
+        "fail",
+        "rule does not give the same answer twice",
+        "The same cotangent at the same point gave different gradients: on a second call, or after the function was used at "
+        "another point. The rule keeps state (a buffer that accumulates, a global that the last forward wrote) or draws "
+        "random numbers. Keep what backward needs with the call it belongs to (`ctx.save_for_backward`).",
+    ),
+    "GC112": Code(
+        "fail",
+        "rule depends on the memory layout of its cotangent",
+        "The same numbers in another memory layout (Fortran order, a strided or reversed view, a broadcast scalar) gave "
+        "another gradient. Cotangents often arrive as views: index them, or make a contiguous copy first, but do not read "
+        "their memory linearly.",
+    ),
+    "GC113": Code(
+        "fail",
+        "rule writes into its cotangent",
+        "The cotangent was changed by the rule, or the rule raised because it was read-only. The same array may be the "
+        "cotangent of other nodes; work on a copy.",
+    ),
+    "GC114": Code(
+        "fail",
+        "rule changes its inputs",
+        "After a call of the rule the inputs held other values. They are still needed: by other rules, and by the next step.",
+    ),
+    "GC115": Code(
+        "fail",
+        "gradient shares memory with an input",
+        "The returned gradient is a view of an input. Whoever updates the input in place would change the gradient, and the "
+        "reverse. Return a new array.",
+    ),
+    "GC116": Code(
+        "fail",
+        "rule does not follow the point",
+        "At a second point the rule returned, bit for bit, what it had returned at the first, although the function's slope "
+        "is another one there. Something was computed once and kept, or the rule is a constant that happens to be right here.",
+    ),
+    "GC117": Code(
+        "fail",
+        "rule loses precision inside",
+        "The rule's gradients are of full precision, but add up only as numbers of float32 do: somewhere inside the rule they "
+        "are rounded to a lower precision. Look for a cast, or an array that was allocated as float32.",
+    ),
     "GC201": Code(
         "fail",
         "Jacobian mismatch",

@@ -247,13 +247,21 @@ class Comparison:
         if wish & UP:
             top = int(np.floor(np.log2(64 * max(1.0, np.max(np.abs(self.d.coordinates.x))) / self.d.scale[j])))
             steps |= {e for e in (high + 2 * number, high + 4 * number) if e <= top}
-        if wish & DOWN:
+        own = self._own_scale(j)
+        if wish & DOWN and own < exponents[0] + 10:
+            steps |= {own + e for e in FIRST_LOOK[1]}
+        elif wish & DOWN:
             reach = ((-3, -6, -9), (-4, -8, -12), (-3, -6), (-4, -8))[number - 1]
-            steps |= {max(low + r, -44) for r in reach}
+            steps |= {max(low + r, min(own, 0) - 44) for r in reach}
         if wish & DENSER or not steps:
             best = exponents[min(self.best.get(j, 0), len(exponents) - 1)]
             steps |= {e for e in range(best - 1, best + 6) if e not in exponents}
         return tuple(sorted(steps - set(exponents)))
+
+    def _own_scale(self, j: int) -> int:
+        """The exponent at which a step is as long as the coordinate itself: far down where others are much larger."""
+        size = abs(float(self.d.coordinates.x[j]))
+        return int(np.floor(np.log2(size / self.d.scale[j]))) if size > 0 else 0
 
     def _judge_group(self, columns: Array, exponents: tuple[int, ...], last: bool) -> None:
         """Judge the open entries of columns that share their steps."""

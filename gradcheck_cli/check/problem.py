@@ -60,6 +60,8 @@ class Pulled(NamedTuple):
     vjp: Callable[[Sequence[Array]], Sequence[Array | None]]
     """From one cotangent per output to one gradient (or None) per input that requires one. May raise RuleError."""
     stats: GraphStats
+    inputs: tuple[Array, ...] = ()
+    """The very arrays that the rule was given."""
     differentiable: tuple[bool, ...] = ()
     """For each output whether a rule leads back from it; empty: every floating or complex one."""
 
@@ -84,6 +86,8 @@ class Problem:
     second: Callable[[], Problem] | None = None
     """Makes the problem whose function is this problem's rule, for order 2."""
     surrogate: bool = False
+    python: bool = False
+    """Whether forward or rule are Python code of the user's, which may keep state or write where it should not."""
     location: Location | None = None
     """Where the rule stands."""
     jvp_location: Location | None = None

@@ -81,7 +81,7 @@ def judge(
     negligible  |a| is below the rule's own rounding (measured by its row), and the forward moves by no more than 8 EPS |f|
                 at any step up to 2^HIGH
     disagree    |a - D| > tol + E and E < |a - D| / 2, after steps up to 2^HIGH, with noise that rounding explains (or down
-                to 2^DEEP), and no other scale backing a
+                to 2^DEEP), no other scale backing a, and quotients that do not keep growing towards the smallest steps
     """
     D, E = found.D, found.E
     with np.errstate(all="ignore"):
@@ -103,7 +103,7 @@ def judge(
         )
         started_flat = slopes.flat[0]
         disagree = (error > tol + E) & (error / 2 > E) & ~backed & (rounding_explains | deep)
-        disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & (found.best >= 1)
+        disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & (found.best >= 1) & ~still_growing(slopes, f)
         # A forward that never moves has slope 0 to within the rounding of its largest step.
         disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high
         # A claimed NaN or infinity is wrong where the slope is a number.
@@ -113,6 +113,18 @@ def judge(
     verdict[disagree] = Verdict.DISAGREE
     verdict[agree] = Verdict.AGREE
     return verdict
+
+
+def still_growing(slopes: Slopes, f: Array) -> Array:
+    """Whether the quotients grow by more than half from step to smaller step, and not by rounding: the steps are longer than
+    what they are to resolve, and no limit is in sight.
+    """
+    if len(slopes.D) < 3:
+        return np.zeros(f.shape, bool)
+    size = np.abs(slopes.D[:3])
+    noise = 8 * EPS * np.abs(f) / slopes.h[0]
+    growing: Array = (size[0] > 1.5 * size[1]) & (size[1] > 1.5 * size[2]) & (size[0] > 8 * noise)
+    return growing
 
 
 def unexplained_noise(found: Estimate, f: Array) -> Array:

@@ -20,25 +20,112 @@ Array = np.ndarray[Any, Any]
 STEP = 2.0**-120
 """In units of the input's scale: squares of it vanish, and products with ordinary numbers do not underflow."""
 ANALYTIC = frozenset(
-    "add subtract multiply divide negative positive power float_power square sqrt reciprocal exp exp2 expm1 log log2 log10 "
-    "log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh matmul erf erfc vecdot".split()
+    [
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "negative",
+        "positive",
+        "power",
+        "float_power",
+        "square",
+        "sqrt",
+        "reciprocal",
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sin",
+        "cos",
+        "tan",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arcsinh",
+        "arccosh",
+        "arctanh",
+        "matmul",
+        "erf",
+        "erfc",
+        "vecdot",
+    ]
 )
 """Ufuncs, by name."""
-COMPARING = frozenset("less less_equal greater greater_equal equal not_equal isnan isfinite".split())
+COMPARING = frozenset(["less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "isnan", "isfinite"])
 """Ufuncs that choose a branch: they see the real parts."""
 CHOOSING = frozenset(["maximum", "minimum", "fmax", "fmin"])
 """Ufuncs that compare the real part first, as NumPy does for complex numbers."""
 FUNCTIONS = frozenset(
-    "sum prod mean cumsum cumprod max amax min amin where concatenate stack reshape ravel transpose swapaxes moveaxis "
-    "expand_dims squeeze broadcast_to tile repeat roll flip pad take take_along_axis diagonal trace diag tril triu dot inner "
-    "outer tensordot einsum kron cross split atleast_1d copy shape ndim size zeros_like ones_like full_like empty_like "
-    "inv solve det argmax argmin linalg.inv".split()
+    [
+        "sum",
+        "prod",
+        "mean",
+        "cumsum",
+        "cumprod",
+        "max",
+        "amax",
+        "min",
+        "amin",
+        "where",
+        "concatenate",
+        "stack",
+        "reshape",
+        "ravel",
+        "transpose",
+        "swapaxes",
+        "moveaxis",
+        "expand_dims",
+        "squeeze",
+        "broadcast_to",
+        "tile",
+        "repeat",
+        "roll",
+        "flip",
+        "pad",
+        "take",
+        "take_along_axis",
+        "diagonal",
+        "trace",
+        "diag",
+        "tril",
+        "triu",
+        "dot",
+        "inner",
+        "outer",
+        "tensordot",
+        "einsum",
+        "kron",
+        "cross",
+        "split",
+        "atleast_1d",
+        "copy",
+        "shape",
+        "ndim",
+        "size",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+        "empty_like",
+        "inv",
+        "solve",
+        "det",
+        "argmax",
+        "argmin",
+        "linalg.inv",
+    ]
 )
 """Functions of arrays, by name."""
 REFUSED = (GradcheckError, TypeError, ValueError, ArithmeticError, np.linalg.LinAlgError, AttributeError, IndexError)
 
 
-class NotAnalytic(TypeError):
+class NotAnalyticError(TypeError):
     """An operation that is not known to be analytic was asked for."""
 
 
@@ -48,38 +135,38 @@ class Analytic(np.ndarray[Any, Any]):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         name = ufunc.__name__
         if out is not None:
-            raise NotAnalytic(f"{name} with out=")
+            raise NotAnalyticError(f"{name} with out=")
         plain = [_plain(x) for x in inputs]
         if name in COMPARING:
             return getattr(ufunc, method)(*[np.real(x) for x in plain], **kwargs)
         if name not in ANALYTIC and name not in CHOOSING:
-            raise NotAnalytic(name)
+            raise NotAnalyticError(name)
         return _wrapped(getattr(ufunc, method)(*plain, **kwargs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function.__name__ not in FUNCTIONS:
-            raise NotAnalytic(function.__name__)
+            raise NotAnalyticError(function.__name__)
         return _wrapped(function(*_plain(args), **_plain(kwargs)))
 
-    @property
+    @property  # type: ignore[misc]  # read-only on purpose: there is nothing to set
     def real(self) -> Any:
         """Not analytic."""
-        raise NotAnalytic("real")
+        raise NotAnalyticError("real")
 
-    @property
+    @property  # type: ignore[misc]  # read-only on purpose
     def imag(self) -> Any:
         """Not analytic."""
-        raise NotAnalytic("imag")
+        raise NotAnalyticError("imag")
 
     def conj(self) -> Any:
         """Not analytic."""
-        raise NotAnalytic("conj")
+        raise NotAnalyticError("conj")
 
     conjugate = conj
 
     def astype(self, *args: Any, **kwargs: Any) -> Any:
         """Not analytic."""
-        raise NotAnalytic("astype")
+        raise NotAnalyticError("astype")
 
 
 def _plain(value: Any) -> Any:
