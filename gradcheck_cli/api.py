@@ -71,8 +71,8 @@ def _problem_of(
     called = name or _name_of(target)
     given = _inputs(target, inputs, called)
     if backward is not None:
-        return array_problem(called, target, backward, given, settings=settings)
-    return tensor_problem(called, given, target, settings=settings)
+        return array_problem(called, target, backward, given, settings=settings, python=True)
+    return tensor_problem(called, given, target, settings=settings, python=True)
 
 
 def _name_of(target: Callable[..., Any]) -> str:

@@ -350,6 +350,17 @@ def test_rule_that_is_not_linear_in_its_cotangent(backward):
     assert report.exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("backward", "code"),
+    [
+        (lambda g, x: np.multiply(g, np.cos(x), out=g), "GC113"),
+        (lambda g, x: g * np.cos(np.multiply(x, 1.5, out=x) / 1.5), "GC114"),
+    ],
+)
+def test_rule_that_writes_into_what_it_is_given(backward, code):
+    assert code in codes(verify(np.sin, [X], backward=backward))
+
+
 def test_forward_that_cannot_be_checked():
     rule = {"backward": lambda g, x: g}
     finding = found(verify(lambda x: 1 / 0, [X], **rule), "GC501", "error")

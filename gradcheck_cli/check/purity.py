@@ -89,9 +89,9 @@ def _layouts(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base:
 
 def _laid_out(cotangents: Sequence[Array]) -> Iterator[tuple[str, list[Array]]]:
     """The same numbers in other memory layouts."""
-    yield "in Fortran order", [np.asfortranarray(g) for g in cotangents]
+    yield "in Fortran order", [np.array(g, order="F") for g in cotangents]
     yield "a view with gaps", [_gaps(g) for g in cotangents]
-    yield "a reversed view", [np.ascontiguousarray(_reversed(g)).copy()[(slice(None, None, -1),) * g.ndim] for g in cotangents]
+    yield "a reversed view", [_reversed(np.array(_reversed(g), order="C")) for g in cotangents]
     frozen = [np.array(g) for g in cotangents]
     for g in frozen:
         g.setflags(write=False)
