@@ -70,7 +70,8 @@ class Coordinates:
         flat = np.zeros_like(self.flat)
         flat[self.first] = direction
         flat[self.second] = direction
-        return self._array(flat[None])[0]
+        array: Array = self._array(flat[None])[0]
+        return array
 
     def moved(self, columns: Array, steps: Array) -> tuple[Array, Array, Array]:
         """Copies of the array, each with one coordinate moved: the copies, the distances really gone, and which copies

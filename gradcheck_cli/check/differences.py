@@ -32,10 +32,7 @@ class Differences:
     def __init__(self, evaluate: Callable[[Array], Array], coordinates: Coordinates) -> None:
         self.evaluate, self.coordinates = evaluate, coordinates
         self.evaluations = 0
-        size = np.abs(coordinates.x)
-        floor = np.maximum(size, np.max(size, initial=0.0) / 128)
-        with np.errstate(divide="ignore"):
-            self.scale = np.where(floor > 0, np.exp2(np.floor(np.log2(np.where(floor > 0, floor, 1.0)))), 1.0)
+        self.scale = scale_of(coordinates)
         # Twice, so that it is rounded as the perturbed copies are.
         self.f0 = self._run(np.stack([coordinates.value, coordinates.value]))[0]
         self._noise: tuple[Array, Array] | None = None
@@ -90,6 +87,14 @@ class Differences:
         self.evaluations += len(copies)
         with np.errstate(all="ignore"):
             return self.evaluate(copies)
+
+
+def scale_of(coordinates: Coordinates) -> Array:
+    """s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0."""
+    size = np.abs(coordinates.x)
+    floor = np.maximum(size, np.max(size, initial=0.0) / 128)
+    scale: Array = np.where(floor > 0, np.exp2(np.floor(np.log2(np.where(floor > 0, floor, 1.0)))), 1.0)
+    return scale
 
 
 def evaluator(

@@ -200,6 +200,13 @@ CODES: dict[str, Code] = {
         "A bug in this program, not in the rule: the check could not be finished. The traceback is on standard error; please "
         "report it, with the spec if you can.",
     ),
+    "GC602": Code(
+        "note",
+        "the inputs may hide an error",
+        "At special points wrong rules agree with right ones: zeros hide terms, ones hide factors and powers, equal or "
+        "symmetric values hide swaps and transposes. Draw the input (`{shape: [3, 4]}`), choose a shape that is not square, "
+        "or add a case.",
+    ),
     "GC601": Code(
         "note",
         "values are not checked",

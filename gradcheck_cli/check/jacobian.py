@@ -66,8 +66,10 @@ class Comparison:
         self.verdict = np.full(claimed.shape, Verdict.UNSETTLED, np.int8)
         self.taken: dict[int, dict[int, tuple[Array, Array, float, float]]] = {}
         """Of each column on the ladder, by exponent: the values above and below, and the distances gone."""
-        self.wishes: dict[int, int] = {}
-        self.best: dict[int, int] = {}
+        self.wishes = np.zeros(len(claimed), np.int8)
+        """What each column's open entries ask for next."""
+        self.best = np.zeros(len(claimed), np.intp)
+        """For each column the position of the step that served an open entry best."""
 
     def run(self) -> Judged:
         """Settle every entry, or say why it cannot be."""
@@ -254,7 +256,7 @@ class Comparison:
             reach = ((-3, -6, -9), (-4, -8, -12), (-3, -6), (-4, -8))[number - 1]
             steps |= {max(low + r, min(own, 0) - 44) for r in reach}
         if wish & DENSER or not steps:
-            best = exponents[min(self.best.get(j, 0), len(exponents) - 1)]
+            best = exponents[min(int(self.best[j]), len(exponents) - 1)]
             steps |= {e for e in range(best - 1, best + 6) if e not in exponents}
         return tuple(sorted(steps - set(exponents)))
 
@@ -271,8 +273,7 @@ class Comparison:
         group = _Entries(
             exponents, up[:, row, output], down[:, row, output], h_up[:, row], h_down[:, row], columns[row], output
         )
-        for j in columns:
-            self.wishes[int(j)] = 0
+        self.wishes[columns] = 0
         usable = np.isfinite(group.up) & np.isfinite(group.down)
         for pattern, members in _patterns(usable):
             self._judge_entries(group.only(members), pattern, last)
@@ -366,12 +367,10 @@ class Comparison:
             wish |= DOWN
         wish = np.where(wish == 0, DENSER, wish)
         self._wish(group, wish)
-        for j, b in zip(group.column, best, strict=True):
-            self.best[int(j)] = int(b)
+        self.best[group.column] = best
 
     def _wish(self, group: _Entries, wish: Any) -> None:
-        for j, w in zip(group.column, np.broadcast_to(wish, group.column.shape), strict=True):
-            self.wishes[int(j)] = self.wishes.get(int(j), 0) | int(w)
+        np.bitwise_or.at(self.wishes, group.column, np.broadcast_to(wish, group.column.shape).astype(np.int8))
 
     def _settle(self, group: _Entries, verdict: Array) -> None:
         self.verdict[group.column, group.output] = verdict
@@ -404,6 +403,9 @@ class _Entries(NamedTuple):
 
 def _patterns(finite: Array) -> Iterator[tuple[Array, Array]]:
     """Entries grouped by which of their steps are usable."""
+    if finite.all():
+        yield np.ones(len(finite), bool), np.ones(finite.shape[1], bool)
+        return
     patterns, which = np.unique(finite, axis=1, return_inverse=True)
     for k in range(patterns.shape[1]):
         yield patterns[:, k], np.ravel(which) == k
@@ -420,3 +422,15 @@ def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> 
         total = h_up + h_down
         D = (up - down) / total - (F - B) * ((h_up - h_down) / total)
         return total / 2, D, np.abs(F - B) / 2, (up == f0) & (down == f0)
+
+
+def classical(a: Array, d: Differences, eps: float, rtol: float, atol: float) -> Judged:
+    """PyTorch's gradcheck: D = (f(x + eps) - f(x - eps)) / (2 eps), |a - D| <= atol + rtol |D|."""
+    columns = np.arange(d.coordinates.size)
+    up, h_up = d.at(columns, np.full(len(columns), eps))
+    down, h_down = d.at(columns, np.full(len(columns), -eps))
+    with np.errstate(all="ignore"):
+        D = (up - down) / (h_up - h_down)[:, None]
+        agree = np.abs(a - D) <= atol + rtol * np.abs(D)
+    verdict = np.where(agree, Verdict.AGREE, np.where(np.isfinite(D), Verdict.DISAGREE, Verdict.NOT_FINITE))
+    return Judged(a, D, np.full(a.shape, np.nan), verdict.astype(np.int8))

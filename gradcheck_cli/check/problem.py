@@ -33,6 +33,8 @@ class Settings:
     kinks: str = "subgradient"
     """`subgradient`, `fail` or `skip`."""
     seed: int = 0
+    taylor: bool = False
+    """Whether the Taylor remainders are computed too."""
 
     def tolerances(self) -> tuple[float, float]:
         """Rtol and atol; with `eps` the defaults are those of PyTorch's gradcheck."""

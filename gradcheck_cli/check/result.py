@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.findings import CODES, Finding
+from gradcheck_cli.check.taylor import Taylor
 from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict
 from gradcheck_cli.engine.graph import GraphStats
 from gradcheck_cli.errors import Location
@@ -69,6 +70,8 @@ class InputResult:
     """The wrong entries, worst first (at most `SHOWN`)."""
     undecided: tuple[Entry, ...] = ()
     """Entries that could not be decided, the worst resolution first (at most `SHOWN`)."""
+    taylor: Taylor | None = None
+    """How the remainder falls with the step, where it was asked for."""
     bound: float = 0.0
     """The largest error bound among the entries that were settled."""
 

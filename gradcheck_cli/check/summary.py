@@ -1,0 +1,134 @@
+"""From judged entries to what is reported: one `InputResult` per input, and the findings that its entries make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.check.claimed import Outputs
+from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.findings import CODES, Finding
+from gradcheck_cli.check.jacobian import Judged
+from gradcheck_cli.check.problem import Input
+from gradcheck_cli.check.result import SHOWN, Entry, InputResult
+from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Verdict
+from gradcheck_cli.errors import Location
+
+Array = np.ndarray[Any, Any]
+UNDECIDED_CODES = {
+    Verdict.NOISE: "GC301",
+    Verdict.SCALES: "GC302",
+    Verdict.NEAR_KINK: "GC303",
+    Verdict.NOT_FINITE: "GC304",
+}
+
+
+def by_policy(verdict: Array, kinks: str) -> Array:
+    """Kinks as the `kinks` option wants them."""
+    kink = np.isin(verdict, (Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE))
+    if kinks == "fail":
+        return np.where(kink, np.int8(Verdict.KINK_OUTSIDE), verdict)
+    if kinks == "skip":
+        return np.where(kink, np.int8(Verdict.SKIPPED), verdict)
+    return verdict
+
+
+def summarise(
+    x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinates, kinks: str, projected: bool, **rest: Any
+) -> InputResult:
+    """Count, find the worst entries, and keep the arrays; `rest` are further fields of the result."""
+    a, D, E = judged.claimed, judged.numeric, judged.bound
+    verdict = by_policy(judged.verdict, kinks)
+    with np.errstate(all="ignore"):
+        error = np.abs(a - D)
+        size = np.maximum(np.abs(a), np.abs(D))
+        relative = np.where(error == 0, 0.0, error / size)
+        resolution = E / size
+
+    def entry(flat: Any) -> Entry:
+        j, k = divmod(int(flat), a.shape[1])
+        output, index = outputs.place(k) if not projected else ("v.out", (k,))
+        numbers = float(a[j, k]), float(D[j, k]), float(E[j, k])
+        return Entry(output, index, coordinates.index(j), *numbers, Verdict(verdict[j, k]), coordinates.part(j))
+
+    settled = np.isin(verdict, (Verdict.AGREE, Verdict.DISAGREE))
+    wrong = _worst_first(np.isin(verdict, FAILING), relative)
+    unknown = _worst_first(np.isin(verdict, UNDECIDED), resolution)
+    shown = np.nan_to_num(np.where(settled, relative, -1.0).ravel(), nan=np.inf)
+    return InputResult(
+        name=x.name,
+        shape=x.value.shape,
+        verdict="fail" if len(wrong) else "inconclusive" if len(unknown) else "pass",
+        claimed=a.T,
+        numeric=D.T,
+        error_bound=E.T,
+        verdicts=verdict.T,
+        entries=outputs.size * Coordinates(x.value, x.structure).size,
+        max_abs_error=float(np.nanmax(np.where(settled, error, 0.0), initial=0.0)),
+        max_rel_error=float(np.nanmax(np.where(settled, relative, 0.0), initial=0.0)),
+        worst=entry(np.argmax(shown)) if settled.any() else None,
+        mismatches=tuple(map(entry, wrong)),
+        undecided=tuple(map(entry, unknown)),
+        bound=float(np.max(np.where(settled & np.isfinite(E), E, 0.0), initial=0.0)),
+        **rest,
+    )
+
+
+def _worst_first(chosen: Array, badness: Array) -> Array:
+    """Flat positions of the chosen entries, the worst first (NaN is the worst), at most SHOWN."""
+    flat = np.flatnonzero(chosen)
+    order = np.argsort(-np.nan_to_num(badness.ravel()[flat], nan=np.inf), kind="stable")
+    worst: Array = flat[order][:SHOWN]
+    return worst
+
+
+def findings_of(result: InputResult, missing: bool, place: Location | None) -> Iterator[Finding]:
+    """What one input's entries amount to: one finding for the wrong ones, one for each reason to leave some open."""
+    name = result.name
+    if result.mismatches:
+        code = _mismatch_code(result, missing)
+        yield Finding(code, _mismatch_message(code, result, result.mismatches[0]), place, name)
+    for verdict, code in UNDECIDED_CODES.items():
+        entries = [e for e in result.undecided if e.verdict is verdict]
+        if entries:
+            count = int((result.verdicts == verdict).sum())
+            yield Finding(code, _undecided_message(result, entries[0], code, count), place, name)
+
+
+def _mismatch_code(result: InputResult, missing: bool) -> str:
+    if missing:
+        return "GC105"
+    if not np.isfinite(result.mismatches[0].claimed):
+        return "GC104"
+    return "GC202" if all(m.verdict is Verdict.KINK_OUTSIDE for m in result.mismatches) else "GC201"
+
+
+def _mismatch_message(code: str, result: InputResult, worst: Entry) -> str:
+    where = entry_name(worst, result.name)
+    count = f"{result.wrong} of {result.checked} entries"
+    numbers = f"claimed {worst.claimed:.9g}, numeric {worst.numeric:.9g} ± {worst.error_bound:.1e}"
+    if code == "GC105":
+        return f"no gradient is returned for {result.name!r}, but {where} is {worst.numeric:.9g} ({count} are not zero)"
+    if code == "GC104":
+        return f"the gradient of {result.name!r} is not finite; {where}: {numbers}"
+    if code == "GC202":
+        return f"the gradient of {result.name!r} lies outside the one-sided slopes at a kink in {count}; {where}: {numbers}"
+    return f"the gradient of {result.name!r} is wrong in {count}; worst {where}: {numbers}"
+
+
+def _undecided_message(result: InputResult, entry: Entry, code: str, count: int) -> str:
+    where = entry_name(entry, result.name)
+    reached = f"could be checked to {entry.resolution:.1g} only" if np.isfinite(entry.resolution) else "could not be checked"
+    return f"{count} of {result.checked} entries of {result.name!r} are undecided, {CODES[code].title}: {where} {reached}"
+
+
+def entry_name(entry: Entry, name: str) -> str:
+    """`d out[0] / d x[1,2]`."""
+    return f"d {entry.output}{at(entry.output_index)} / d {name}{at(entry.input_index)}{entry.part and '.' + entry.part}"
+
+
+def at(index: tuple[int, ...]) -> str:
+    """`[1,2]`, or nothing for a number without axes."""
+    return f"[{','.join(map(str, index))}]" if index else ""
