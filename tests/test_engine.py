@@ -228,6 +228,11 @@ def test_a_gradient_has_its_leafs_dtype() -> None:
     assert x.grad is not None
     assert x.grad.dtype == np.float32
     assert grads(x) == [[3.0, 5.0]]
+    for create_graph in (False, True):
+        (found,) = grad(x * x, x, Tensor([1.0, 1e-3]), create_graph=create_graph)
+        assert found is not None
+        assert found.dtype == np.float32
+        assert found.tolist() == [2.0, np.float32(4e-3)]
 
 
 def test_several_outputs_of_which_one_is_used() -> None:
@@ -310,6 +315,34 @@ def test_every_thread_has_its_own_mode() -> None:
     done.set()
     holder.join()
     assert seen == {"other": True, "here": True}
+
+
+def test_calls_that_overlap_in_threads() -> None:
+    entered, leave, left = threading.Event(), threading.Event(), threading.Event()
+    after: list[bool] = []
+
+    @enable_grad()
+    def meet(first: bool) -> None:
+        if first:
+            entered.set()
+            assert leave.wait(5)
+        else:
+            leave.set()
+            assert left.wait(5)
+
+    def other() -> None:
+        meet(True)
+        after.append(is_grad_enabled())
+        left.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert entered.wait(5)
+    with no_grad():
+        meet(False)  # enters last, and leaves last
+        assert not is_grad_enabled()
+    thread.join()
+    assert after == [True]
 
 
 def test_in_place_needs_no_grad() -> None:
@@ -403,6 +436,13 @@ def test_graph_statistics() -> None:
     assert graph_stats([Tensor(1.0)]).nodes == 0
 
 
+def test_depth_is_that_of_the_longest_way() -> None:
+    x = leaf(1.0)
+    short, long = ops.sin(x), ops.sin(ops.cos(ops.exp(x)))
+    assert graph_stats([short + long]).depth == graph_stats([long + short]).depth == 5
+    assert graph_stats([short, long]).depth == graph_stats([long, short]).depth == 4
+
+
 def test_shared_memory_is_counted_once() -> None:
     x = leaf(np.ones((4, 4)))
     y = x * x.T + x.reshape(16)[::2].sum() * x
@@ -440,6 +480,9 @@ MIXED: list[Callable[[Any], Any]] = [
     lambda x: +x,
     lambda x: abs(x),
     lambda x: x[None] * ARRAY[:, None],
+    lambda x: x[ops.argsort(x)] * ops.take(x, ops.argmax(x)),
+    lambda x: x[x > 1.0],
+    lambda x: x[ops.argsort(x)[0], None],
     lambda x: x.reshape(2, 1) + x.reshape((1, 2)),
     lambda x: sum(x),
     lambda x: x.T * x.mT if x.ndim > 1 else x,

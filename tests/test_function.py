@@ -89,6 +89,15 @@ def test_the_rule_itself_can_be_differentiated() -> None:
     assert found == [12.0, 12.0, 6.0]
 
 
+def test_the_rule_gets_the_outputs_dtype() -> None:
+    x = Tensor(np.array([2.0, 3.0], np.float32), requires_grad=True)
+    for cotangent in (np.ones(2), [1, 1], Tensor([1.0, 1.0])):
+        for create_graph in (False, True):
+            (found,) = grad(Cube.apply(x), x, [cotangent], create_graph=create_graph)
+            assert found is not None
+            assert (found.dtype, found.tolist()) == (np.float32, [12.0, 27.0])
+
+
 def test_a_saved_output_leads_back_through_the_function() -> None:
     class Exp(Function):
         @staticmethod
@@ -251,6 +260,32 @@ def test_a_graph_with_functions_is_freed_at_once() -> None:
         del x, y
         assert of_x() is None
         assert of_node() is None
+    finally:
+        gc.enable()
+
+
+def test_backward_frees_what_the_rule_holds() -> None:
+    gc.disable()
+    try:
+        big = Tensor(np.ones(1000))
+        array = weakref.ref(big.data)
+
+        class Scale(Function):
+            @staticmethod
+            def forward(ctx: Any, x: Tensor, by: Tensor) -> Any:
+                ctx.save_for_backward(by)
+                return x * by
+
+            @staticmethod
+            def backward(ctx: Any, g: Tensor) -> Any:
+                return (g * ctx.saved_tensors[0]).sum(), None
+
+        y = Scale.apply(leaf(2.0), big)
+        del big
+        assert graph_stats([y]).saved_bytes == 8000
+        y.backward(np.ones(1000))
+        assert graph_stats([y]).saved_bytes == 0
+        assert array() is None
     finally:
         gc.enable()
 

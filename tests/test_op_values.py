@@ -92,6 +92,24 @@ def test_forward_is_numpys(name: str) -> None:
             np.testing.assert_allclose(mine, other, rtol=1e-14, atol=1e-15, err_msg=str(case))
 
 
+NEAR_A_BORDER = {
+    "arcsin": [1 - 1e-9, -1 + 1e-9, 1e-12],
+    "arccos": [1 - 1e-9, -1 + 1e-9],
+    "arctanh": [1 - 1e-9, -1 + 1e-9],
+    "arccosh": [1 + 1e-9, 1e6],
+    "log1p": [-1 + 1e-9, 1e-12, 1e6],
+    "log": [1e-9, 1e6],
+    "sqrt": [1e-9, 1e6],
+    "gammaln": [1e-6, 1e6],
+    "erfinv": [1 - 1e-9, -1e-9],
+    "log_ndtr": [-30.0, 8.0],
+    "i0e": [-50.0, 1e-5, 50.0],
+    "i1e": [-50.0, 1e-3, 50.0],
+    "tan": [1.57],
+    "sinc": [1e-9, 1 / np.pi, 0.31, 0.32, 15.4],
+}
+
+
 def _points(name: str) -> list[list[float]]:
     """Draws from the op's domain; where that is the whole line, far and near points too."""
     op, rng = OPS[name], generator(name, "closed form")
@@ -99,7 +117,7 @@ def _points(name: str) -> list[list[float]]:
     points = [[float(x) for x in Case(op, _with_order(name, text), rng).arrays] for _ in range(4)]
     if op.at is None:
         points += [[s * x for x in points[0]] for s in (1e-9, 1e-3, 15.0)] + [[20.0] * len(op.inputs), [-20.0] * len(op.inputs)]
-    return points
+    return points + [[x] for x in NEAR_A_BORDER.get(name, ())]
 
 
 def _with_order(name: str, text: str) -> str:

@@ -254,7 +254,7 @@ def _cumsum_back(g: Any, shape: Any, axis: Any) -> Any:
 cumsum = along(
     "cumsum(a, axis=None)",
     a=lambda g, a_shape, axis: _cumsum_back(g, a_shape, axis),
-    calls=("(4,)", "(2, 3), axis=0", "(2, 3), axis=-1", "(2, 2)", "(0,)"),
+    calls=("(4,)", "(2, 3), axis=0", "(2, 3), axis=-1", "(2, 2)", "(0,)", "(), axis=0"),
 )
 
 
