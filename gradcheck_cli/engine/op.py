@@ -174,19 +174,25 @@ class Op:
 
     def _record(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run on tensors, and leave a node where something requires grad."""
-        arrays = tuple(x.data if type(x) is Tensor else x for x in inputs)
+        arrays = [x.data if type(x) is Tensor else x for x in inputs]
         y: Any = self.forward(*arrays, **params)
         many = isinstance(y, tuple | list)
         y = tuple(map(np.asarray, y)) if many else np.asarray(y)
         wanted: tuple[int, ...] = ()
         if MODE.enabled:
-            wanted = tuple(
-                i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.rule(i) is not None
-            )
+            wanted = tuple([i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.has_rule(i)])
         if not wanted or (not many and y.dtype.kind not in "fc"):
             return tuple(map(Tensor._wrap, y)) if many else Tensor._wrap(y)
         node = OpNode(self, inputs, arrays, params, y, wanted)
         return tuple(Tensor._wrap(part, node, i) for i, part in enumerate(y)) if many else Tensor._wrap(y, node)
+
+    def has_rule(self, i: int) -> bool:
+        """Whether input `i` can be differentiated."""
+        return self._ruled[0 if self.variadic else i]
+
+    @cached_property
+    def _ruled(self) -> tuple[bool, ...]:
+        return tuple(rule is not None for rule in self.rules.values())
 
     def rule(self, i: int) -> Rule | None:
         """The rule of input `i`."""
@@ -211,7 +217,7 @@ class OpNode(Node):
         self,
         op: Op,
         inputs: tuple[Any, ...],
-        arrays: tuple[Any, ...],
+        arrays: list[Any],
         params: dict[str, Any],
         y: Any,
         wanted: tuple[int, ...],
@@ -219,14 +225,14 @@ class OpNode(Node):
         self.op, self.params, self.wanted = op, params, wanted
         self.name = op.node_name
         self.freed = False
-        self.positions = tuple(i for i, x in enumerate(inputs) if type(x) is Tensor)
-        self.next_functions = tuple(edge_of(inputs[i]) for i in self.positions)
+        self.positions = [i for i, x in enumerate(inputs) if type(x) is Tensor]
+        self.next_functions = tuple([edge_of(inputs[i]) for i in self.positions])
         self.input_meta = tuple(map(_meta, arrays))
         self.output_meta = tuple(map(_meta, y)) if isinstance(y, tuple | list) else (_meta(y),)
         self.conjugate = op.holomorphic and any(dtype.kind == "c" for _, dtype in self.output_meta)
         self.saved: dict[str, Any] | None = self._select(arrays, y)
 
-    def _select(self, arrays: tuple[Any, ...], y: Any) -> dict[str, Any]:
+    def _select(self, arrays: list[Any], y: Any) -> dict[str, Any]:
         """Of the inputs and the output, those that the rules of the wanted inputs name."""
         op = self.op
         if op.variadic:
