@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,11 +22,36 @@ LOST = (ValueError, ArithmeticError, np.linalg.LinAlgError, GradcheckError)
 """What a forward may raise where it is not defined; at a perturbed point it counts as NaN."""
 
 
+SMOOTH = PROBE[:, None] ** np.arange(5)
+"""What a smooth function does within a window: a quartic."""
+KINKED = np.concatenate([SMOOTH, np.abs(PROBE)[:, None]], axis=1)
+"""The same with a kink at the point itself."""
+
+
+class Noise(NamedTuple):
+    """Rounding noise of each output, at least 2 EPS |f|."""
+
+    wide: Array
+    """In a window of 2^-17 scales: all that is not smooth at the cheap test's step."""
+    rounding: Array
+    """In a window of 2^-32 scales: too small for anything but rounding, or a kink at the point."""
+    beside_kink: Array
+    """The same, once a kink at the point is taken out."""
+
+
+def residual_noise(changes: Array, model: Array) -> Array:
+    """4 times the rms of what the model leaves of the changes, (points, outputs), over its degrees of freedom."""
+    projector = np.eye(len(model)) - model @ np.linalg.pinv(model)
+    with np.errstate(all="ignore"):
+        residual = projector @ changes
+        noise: Array = 4.0 * np.sqrt(np.sum(residual * residual, axis=0) / (len(model) - model.shape[1]))
+    return noise
+
+
 class Differences:
     """The forward as a function of one input's coordinates: (copies, *shape) -> (copies, outputs), counted.
 
-    `scale` s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0: what counts as a large step. `noise` and
-    `rounding` are the noise of each output as measured in a window of 2^-17 s and of 2^-32 s.
+    `scale` s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0: what counts as a large step.
     """
 
     def __init__(self, evaluate: Callable[[Array], Array], coordinates: Coordinates) -> None:
@@ -35,7 +60,7 @@ class Differences:
         self.scale = scale_of(coordinates)
         # Twice, so that it is rounded as the perturbed copies are.
         self.f0 = self._run(np.stack([coordinates.value, coordinates.value]))[0]
-        self._noise: tuple[Array, Array] | None = None
+        self._noise: Noise | None = None
 
     def step(self, columns: Array, exponent: int) -> Array:
         """s_j dither 2^e for each column."""
@@ -57,31 +82,26 @@ class Differences:
             values[part][outside] = np.nan
         return values, gone
 
-    def noise(self) -> tuple[Array, Array]:
-        """Noise of each output in the two windows: 4 times the rms residual of a quartic through nine points on a random
-        line (9 - 5 = 4 degrees of freedom), but at least 2 EPS |f|.
-        """
+    def noise(self) -> Noise:
+        """The noise of each output, measured once: 18 evaluations."""
         if self._noise is None:
             floor = 2 * EPS * np.abs(self.f0)
-            self._noise = (np.fmax(floor, self._probe(2.0**-17)), np.fmax(floor, self._probe(2.0**-32)))
+            wide, narrow = self._probe(2.0**-17), self._probe(2.0**-32)
+            found = (residual_noise(wide, SMOOTH), residual_noise(narrow, SMOOTH), residual_noise(narrow, KINKED))
+            self._noise = Noise(*(np.fmax(floor, noise) for noise in found))
         return self._noise
 
     def _probe(self, window: float) -> Array:
-        n = self.coordinates.size
-        golden = np.modf((np.arange(n) + 1) * 0.6180339887498949)[0]
+        """The outputs' changes at the nine points of a random line through the point."""
+        golden = np.modf((np.arange(self.coordinates.size) + 1) * 0.6180339887498949)[0]
         direction = self.scale * (0.7 + 0.3 * golden) * np.where(np.modf(golden * 7)[0] < 0.5, -1.0, 1.0)
         if self.coordinates.bounds is not None:
             low, high = self.coordinates.bounds
             reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)
             direction = np.where(reach < window * np.abs(direction), 0.0, direction)
-        values = self._run(self.coordinates.displaced(PROBE[:, None] * window * direction))
-        fit = PROBE[:, None] ** np.arange(5)
-        projector = np.eye(len(PROBE)) - fit @ np.linalg.pinv(fit)
-        with np.errstate(all="ignore"):
-            # Subtracting the value at the point first keeps the fit's own rounding below the noise.
-            residual = projector @ (values - self.f0)
-            noise: Array = 4.0 * np.sqrt(np.sum(residual * residual, axis=0) / 4)
-        return noise
+        # Taking off the value at the point first keeps the fit's own rounding below the noise.
+        changes: Array = self._run(self.coordinates.displaced(PROBE[:, None] * window * direction)) - self.f0
+        return changes
 
     def _run(self, copies: Array) -> Array:
         self.evaluations += len(copies)

@@ -120,7 +120,7 @@ class Comparison:
         """Columns that agree at once. Only ever accepts: a cheap difference that equals the claimed value to half of the
         tolerance can be wrong only by coincidence, once noise and curvature are too small to hide the tolerance.
         """
-        sigma = self.d.noise()[0]
+        sigma = self.d.noise().wide
         rung = self._plan(sigma)
         settled = np.zeros(len(self.a), bool)
         for r, exponents in enumerate(RUNGS):
@@ -324,7 +324,7 @@ class Comparison:
         """Estimate, judge, look for kinks; where neither settles, wish for further steps."""
         d, column, output = self.d, group.column, group.output
         a, x, s = self.a[column, output], d.coordinates.x[column], d.scale[column]
-        sigma, rounding = (n[output] for n in d.noise())
+        sigma, rounding, beside_kink = (n[output] for n in d.noise())
         slack = (rounding + 16 * EPS * self.row_scale[output]) / s
         tol = self.tol._replace(atol=np.maximum(self.tol.atol, 16 * self.tol.unit * self.row_scale[output] / s))
         found = estimate(slopes, f, x, sigma, rounding, slack)
@@ -338,7 +338,7 @@ class Comparison:
         D, E = found.D, found.E
         all_flat = np.all(slopes.flat, axis=0)
         D, E = np.where(all_flat, 0.0, D), np.where(all_flat, flat_bound, E)
-        kink, jump = kink_shape(slopes, f)
+        kink, jump = kink_shape(slopes, f, beside_kink)
         if deep:
             inside = between(a, slopes.D[0], slopes.asym[0], flat_bound)
             verdict[kink] = np.where(inside, Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE)[kink]

@@ -49,7 +49,7 @@ class Estimate(NamedTuple):
     values: Array
     """All candidates, (steps, entries),"""
     bounds: Array
-    """and their bounds; infinite where a step gives no candidate."""
+    """and what each of them says of its own error, not having heard the others; infinite where a step gives none."""
 
 
 def neville(z: Array, D: Array) -> list[Array]:
@@ -125,7 +125,7 @@ def truncation_bound(slopes: Slopes, z: Array, table: list[Array], N: Array, k: 
 def estimate(slopes: Slopes, f: Array, x: Array, sigma: Array, rounding: Array, slack: Array) -> Estimate:
     """The candidate with the least bound, E = NOISE_FACTOR N/h + truncation + slack + 4 EPS |D|.
 
-    Every candidate's bound is raised to its distance from any smaller step's candidate less that one's bound. `slack` is
+    The bound is the candidate's own, raised by the others' `veto`. `slack` is
     what both roads may be off by without any step showing it: rounding that is smooth in x, and rounding inside the rule.
     """
     z = slopes.h**slopes.power
@@ -138,10 +138,18 @@ def estimate(slopes: Slopes, f: Array, x: Array, sigma: Array, rounding: Array, 
         for k in range(len(slopes.D)):
             values[k], truncation = truncation_bound(slopes, z, table, N, k)
             bounds[k] = np.where(useful[k], noise[k] + truncation, np.inf)
-            for j in range(k):
-                bounds[k] = np.fmax(bounds[k], np.abs(values[k] - values[j]) - bounds[j])
         bounds = np.where(np.isnan(bounds), np.inf, bounds)
-        best = np.argmin(bounds, axis=0)
+        agreed = veto(values, bounds)
+        best = np.argmin(agreed, axis=0)
         pick = (best, np.arange(len(best)))
-        extra = slack + 4 * EPS * np.abs(values[pick])
-    return Estimate(values[pick], bounds[pick] + extra, best, noise[pick] > bounds[pick] / 2, seen[pick], values, bounds)
+        E = agreed[pick] + slack + 4 * EPS * np.abs(values[pick])
+    return Estimate(values[pick], E, best, noise[pick] > agreed[pick] / 2, seen[pick], values, bounds)
+
+
+def veto(values: Array, bounds: Array) -> Array:
+    """Every candidate's bound, raised to its distance from any smaller step's candidate less that one's bound."""
+    agreed = bounds.copy()
+    for k in range(len(values)):
+        for j in range(k):
+            agreed[k] = np.fmax(agreed[k], np.abs(values[k] - values[j]) - agreed[j])
+    return agreed

@@ -81,7 +81,7 @@ def judge(
     negligible  |a| is below the rule's own rounding (measured by its row), and the forward moves by no more than 8 EPS |f|
                 at any step up to 2^HIGH
     disagree    |a - D| > tol + E and E < |a - D| / 2, after steps up to 2^HIGH, with noise that rounding explains (or down
-                to 2^DEEP), no other scale backing a, and quotients that do not keep growing towards the smallest steps
+                to 2^DEEP), no other scale backing a (one that could tell a from D), and quotients that do not keep growing towards the smallest steps
     """
     D, E = found.D, found.E
     with np.errstate(all="ignore"):
@@ -97,8 +97,8 @@ def judge(
         rounding_explains = ~unexplained_noise(found, f)
         backed = np.any(
             (np.abs(a - found.values) <= np.maximum(found.bounds, tol))
-            & (np.abs(D - found.values) > found.bounds)
-            & np.isfinite(found.bounds),
+            & (np.abs(D - found.values) > found.bounds + E)
+            & (found.bounds < error / 2),
             axis=0,
         )
         started_flat = slopes.flat[0]
@@ -133,11 +133,11 @@ def unexplained_noise(found: Estimate, f: Array) -> Array:
     return loud
 
 
-def kink_shape(slopes: Slopes, f: Array) -> tuple[Array, Array]:
+def kink_shape(slopes: Slopes, f: Array, noise: Array) -> tuple[Array, Array]:
     """Where the two one-sided slopes differ at the three smallest steps, by an amount that does not shrink with h: a kink;
     and where the two one-sided values do: a jump.
 
-    kink: asym h > 32 EPS |f|, and asym ~ h^p with |p| <= 0.15 (smooth: p = 1, noise: p = -1)
+    kink: asym h > 16 noise, asym ~ h^p with |p| <= 0.15 (smooth: p = 1, noise: p = -1), and D the same to asym / 5
     jump: |f+ - f-| the same to 1e-3, and more than 2^-26 |f|
     """
     if len(slopes.h) < 3 or slopes.power != 2:
@@ -145,9 +145,10 @@ def kink_shape(slopes: Slopes, f: Array) -> tuple[Array, Array]:
         return none, none
     with np.errstate(all="ignore"):
         h, asym, rise = slopes.h[:3], slopes.asym[:3], np.abs(2 * slopes.h[:3] * slopes.D[:3])
-        loud = np.all(asym * h > 32 * EPS * np.abs(f), axis=0)
+        loud = np.all(asym * h > 16 * noise, axis=0)
+        steady = np.ptp(slopes.D[:3], axis=0) <= np.min(asym, axis=0) / 5
         exponent = np.log(asym[2] / asym[0]) / np.log(h[2] / h[0])
-        kink = loud & (np.abs(exponent) <= 0.15)
+        kink = loud & steady & (np.abs(exponent) <= 0.15)
         jump = (np.ptp(rise, axis=0) <= 1e-3 * np.max(rise, axis=0)) & (np.min(rise, axis=0) > 2.0**-26 * np.abs(f))
         jump &= np.min(rise, axis=0) > 0
     return kink, jump

@@ -1,0 +1,149 @@
+"""Hypotheses of a factor: constant, along an axis, or a value that the rule knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.check.diagnosis.cause import Diagnosis
+from gradcheck_cli.check.diagnosis.evidence import Evidence, distinct
+
+Array = np.ndarray[Any, Any]
+Known = Sequence[tuple[str, Array]]
+SIMPLE = (2.0, 3.0, 4.0)
+ENOUGH = 3
+"""Different numbers that must show a factor which is not a simple one, or that match a known value."""
+
+
+def constant(e: Evidence, known: Known) -> Iterator[Diagnosis]:
+    """numeric = c claimed everywhere."""
+    c = e.ratio(e.wrong)
+    if c is None or not e.explains(c * e.A):
+        return
+    if e.explains(-e.A):
+        yield Diagnosis("sign", f"the sign is wrong: {_shown(e, -1.0)}")
+        return
+    sizes = _sizes(e, known)
+    simple = [s for s in _candidates(sizes) if e.telling and e.explains(s * e.A)]
+    if not simple:
+        if len(e.numbers) >= ENOUGH:
+            yield Diagnosis("factor", f"a constant factor is wrong: {_shown(e, c)}{_is_known(e, c, known)}")
+        return
+    s = simple[0]
+    size = abs(s) if abs(s) > 1 else 1 / abs(s)
+    plain = Diagnosis("factor", f"a factor {_number(s)} is missing: {_shown(e, s)}{_is_known(e, s, known)}")
+    if s > 0 and round(size) in sizes and _sums(e):
+        n = round(size)
+        what = "a mean stands where a sum belongs" if s > 1 else "a sum stands where a mean belongs"
+        mean = Diagnosis("mean_for_sum" if s > 1 else "sum_for_mean", f"{what}: {_shown(e, s)}, and {sizes[n]} is {n}")
+        yield from (plain, mean) if n == 2 else (mean, plain)
+    else:
+        yield plain
+
+
+def _shown(e: Evidence, c: float) -> str:
+    return f"numeric = {c:.6f} x claimed on {e.count()}" if 1e-3 <= abs(c) < 1e5 else f"numeric = {c:.6e} x claimed on {e.count()}"
+
+
+def _number(c: float) -> str:
+    if abs(c) >= 1:
+        return f"{c:g}"
+    return f"1/{1 / c:g}" if c > 0 else f"-1/{-1 / c:g}"
+
+
+def _sizes(e: Evidence, known: Known) -> dict[int, str]:
+    """Sizes of axes, of the input and of the others, and what each is the size of."""
+    found: dict[int, str] = {}
+    arrays = [(e.name, e.value), *known]
+    for name, array in arrays:
+        for axis, n in enumerate(array.shape):
+            found.setdefault(n, f"the size of axis {axis} of {name}")
+    for name, array in arrays:
+        found.setdefault(array.size, f"the size of {name}")
+        if array.ndim > 2:
+            found.setdefault(array.size // array.shape[0], f"the number of entries of {name} along the axes after the first")
+            found.setdefault(array.size // array.shape[1], f"the number of entries of {name} along all axes but 1")
+    return {n: what for n, what in found.items() if n > 1}
+
+
+def _candidates(sizes: dict[int, str]) -> list[float]:
+    """Factors that need no more evidence than one number that is not round, the simplest first."""
+    whole = list(dict.fromkeys([*SIMPLE, *map(float, sizes)]))
+    both = [f for n in whole for f in (n, 1 / n)]
+    roots = [f for n in sizes for f in (n**0.5, n**-0.5) if n > 2]
+    return [sign * f for f in both + roots for sign in (1.0, -1.0)]
+
+
+def _sums(e: Evidence) -> bool:
+    """Whether an output depends on several entries, or an entry reaches several outputs."""
+    there = e.D != 0
+    return bool((there.sum(0) > 1).any() or (there.sum(1) > 1).any())
+
+
+def _is_known(e: Evidence, c: float, known: Known) -> str:
+    """` (= beta)` where the factor is a number that the rule knows."""
+    for name, v in known:
+        if v.size == 1 and abs(float(v.flat[0])) not in (0.0, 1.0, 2.0, 0.5):
+            value = float(v.flat[0])
+            for text, other in ((name, value), (f"1/{name}", 1 / value), (f"{name}**2", value * value), (f"-{name}", -value)):
+                if abs(c - other) <= 1e-9 * abs(other) or e.explains(other * e.A):
+                    return f" ({text})"
+    return ""
+
+
+def along_an_axis(e: Evidence) -> Iterator[Diagnosis]:
+    """numeric = c_i claimed, with one factor for each index i along an axis of the input or of the output."""
+    if not e.positional:
+        return
+    yield from _along(e, e.places, columns=True)
+    if e.out_places is not None:
+        yield from _along(e, e.out_places, columns=False)
+
+
+def _along(e: Evidence, places: tuple[int, ...], columns: bool) -> Iterator[Diagnosis]:
+    index = np.indices(places).reshape(len(places), -1) if places else np.zeros((0, 1), int)
+    for axis, n in enumerate(places):
+        if not 2 <= n <= 64:
+            continue
+        factors = []
+        for i in range(n):
+            chosen = index[axis] == i
+            among = e.decided & (chosen[None, :] if columns else chosen[:, None]) & ((e.A != 0) | (e.D != 0))
+            c = e.ratio(among)
+            if c is None or len(distinct(e.D[among])) < ENOUGH or not e.explains(c * e.A, among):
+                break
+            factors.append(c)
+        if len(factors) == n and len(distinct(np.array(factors))) > 1:
+            shown = ", ".join(f"{c:.6g}" for c in factors[:6]) + (", ..." if n > 6 else "")
+            of = e.name if columns else e.output
+            yield Diagnosis("factor", f"a factor for each index along axis {axis} of {of}: numeric = ({shown}) x claimed")
+
+
+FORMS = (("{}", lambda v: v), ("1/{}", lambda v: 1 / v), ("{}**2", lambda v: v * v), ("{}**-2", lambda v: 1 / (v * v)))
+
+
+def known_value(e: Evidence, known: Known) -> Iterator[Diagnosis]:
+    """numeric = v claimed, where v is an input or an output (or a power of it), entry by entry."""
+    if not e.positional:
+        return
+    for name, v in known:
+        for shape, columns in ((e.places, True), (e.out_places, False)):
+            if shape is None or v.size < ENOUGH or not _broadcasts(v.shape, shape):
+                continue
+            for form, power in FORMS:
+                with np.errstate(all="ignore"):
+                    scale = np.broadcast_to(power(v), shape).reshape(-1)
+                    B = e.A * (scale[None, :] if columns else scale[:, None])
+                if len(distinct(scale)) >= ENOUGH and len(e.numbers) >= ENOUGH and e.explains(B):
+                    what = f"the factor {form.format(name)} is missing: numeric = {form.format(name)} x claimed on {e.count()}"
+                    yield Diagnosis("missing_factor", what)
+                    return
+
+
+def _broadcasts(small: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(small, shape) == shape
+    except ValueError:
+        return False
