@@ -48,10 +48,17 @@ def spec_files(paths: Iterable[str]) -> list[str]:
                 raise UsageError(f"there is no spec file (.yaml, .yml) in the folder {path}")
             found += inside
         elif not exists:
-            raise UsageError(f"there is no file or folder {path}")
+            raise UsageError(f"there is no file or folder {path}{nearest(place.name, _beside(place))}")
         else:
             found.append(path)
     return list(dict.fromkeys(found))
+
+
+def _beside(place: Path) -> list[str]:
+    try:
+        return [p.name for p in place.parent.iterdir()]
+    except OSError:
+        return []
 
 
 def plan(paths: Iterable[str], selection: Selection) -> tuple[list[Planned], list[Mistake]]:
