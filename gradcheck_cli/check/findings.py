@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.errors import Location
 
 
@@ -224,6 +225,8 @@ class Finding(NamedTuple):
     location: Location | None = None
     """Where in a spec, when there is one."""
     input_name: str = ""
+    diagnosis: tuple[Diagnosis, ...] = ()
+    """What is likely wrong, the best explanation first."""
 
     @property
     def verdict(self) -> str:

@@ -82,7 +82,16 @@ class Comparison:
                 columns = self._look(columns, number)
         self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
         self._hear_witness()
+        self._excuse_zero_times_infinity()
         return Judged(self.a, self.numeric, self.bound, self.verdict)
+
+    def _excuse_zero_times_infinity(self) -> None:
+        """At an edge where the slope is infinite, a zero cotangent gives 0 * inf = NaN for the outputs that do not depend on
+        this input: the NaN is the edge's, not the rule's."""
+        at_edge = ((self.verdict == Verdict.EDGE) & np.isinf(self.a)).any(axis=1, keepdims=True)
+        with np.errstate(all="ignore"):
+            excused = at_edge & np.isnan(self.a) & (np.abs(self.numeric) <= self.bound)
+        self.verdict[excused] = Verdict.EDGE
 
     def _hear_witness(self) -> None:
         """Let the complex step settle what is open, and stop accusations that it does not bear out.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.taylor import Taylor
 from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict

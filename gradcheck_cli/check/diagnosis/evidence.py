@@ -66,8 +66,9 @@ class Evidence:
         return rows, columns
 
     def _numbers(self) -> Array:
-        """The different sizes (to 1e-6) of the numeric values that are wrong or not zero."""
-        return distinct(self.D[self.decided & ((self.D != 0) | self.wrong)])
+        """The different sizes (to 1e-6) of the numeric values of (some of) the entries."""
+        shown = self.D[self.decided & (self.D != 0)]
+        return distinct(shown[:: max(1, len(shown) // 10_000)])
 
     @property
     def telling(self) -> bool:
@@ -81,13 +82,23 @@ class Evidence:
             fine = np.abs(B - self.D) <= self.allowed
         return bool(np.all(fine[decided]))
 
+    def likely(self, there: Array) -> bool:
+        """Whether these values at the probes are right: a cheap test before `explains`."""
+        r, c = self.probes
+        with np.errstate(all="ignore"):
+            return bool(np.all(np.abs(there - self.D[r, c]) <= self.allowed[r, c]))
+
+    def scaled_explains(self, factor: Any) -> bool:
+        """Whether the claimed Jacobian times a number, or times factors of its rows or columns, is right."""
+        scale = np.broadcast_to(factor, self.A.shape)
+        with np.errstate(all="ignore"):
+            return self.likely(self.A[self.probes] * scale[self.probes]) and self.explains(self.A * scale)
+
     def moved_explains(self, rows: Array | None, columns: Array | None) -> bool:
         """Whether the claimed Jacobian with its rows and columns taken from elsewhere is right."""
         r, c = self.probes
-        there = self.A[r if rows is None else rows[r], c if columns is None else columns[c]]
-        with np.errstate(all="ignore"):
-            if not np.all(np.abs(there - self.D[r, c]) <= self.allowed[r, c]):
-                return False
+        if not self.likely(self.A[r if rows is None else rows[r], c if columns is None else columns[c]]):
+            return False
         B = self.A if rows is None else self.A[rows]
         return self.explains(B if columns is None else B[:, columns])
 

@@ -20,13 +20,13 @@ ENOUGH = 3
 def constant(e: Evidence, known: Known) -> Iterator[Diagnosis]:
     """numeric = c claimed everywhere."""
     c = e.ratio(e.wrong)
-    if c is None or not e.explains(c * e.A):
+    if c is None or not e.scaled_explains(c):
         return
-    if e.explains(-e.A):
+    if e.scaled_explains(-1.0):
         yield Diagnosis("sign", f"the sign is wrong: {_shown(e, -1.0)}")
         return
     sizes = _sizes(e, known)
-    simple = [s for s in _candidates(sizes) if e.telling and e.explains(s * e.A)]
+    simple = [s for s in _candidates(sizes) if e.telling and e.scaled_explains(s)]
     if not simple:
         if len(e.numbers) >= ENOUGH:
             yield Diagnosis("factor", f"a constant factor is wrong: {_shown(e, c)}{_is_known(e, c, known)}")
@@ -88,7 +88,7 @@ def _is_known(e: Evidence, c: float, known: Known) -> str:
         if v.size == 1 and abs(float(v.flat[0])) not in (0.0, 1.0, 2.0, 0.5):
             value = float(v.flat[0])
             for text, other in ((name, value), (f"1/{name}", 1 / value), (f"{name}**2", value * value), (f"-{name}", -value)):
-                if abs(c - other) <= 1e-9 * abs(other) or e.explains(other * e.A):
+                if abs(c - other) <= 1e-9 * abs(other) or e.scaled_explains(other):
                     return f" ({text})"
     return ""
 
@@ -135,8 +135,9 @@ def known_value(e: Evidence, known: Known) -> Iterator[Diagnosis]:
             for form, power in FORMS:
                 with np.errstate(all="ignore"):
                     scale = np.broadcast_to(power(v), shape).reshape(-1)
-                    B = e.A * (scale[None, :] if columns else scale[:, None])
-                if len(distinct(scale)) >= ENOUGH and len(e.numbers) >= ENOUGH and e.explains(B):
+                if len(distinct(scale)) < ENOUGH or len(e.numbers) < ENOUGH:
+                    continue
+                if e.scaled_explains(scale[None, :] if columns else scale[:, None]):
                     what = f"the factor {form.format(name)} is missing: numeric = {form.format(name)} x claimed on {e.count()}"
                     yield Diagnosis("missing_factor", what)
                     return
