@@ -13,6 +13,7 @@ from gradcheck_cli.check.claimed import Claimed, Outputs, broken, claimed_jacobi
 from gradcheck_cli.check.contract import ADDITIVITY, check_linearity
 from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.degenerate import degenerate
+from gradcheck_cli.check.diagnosis.cause import DIAGNOSED
 from gradcheck_cli.check.differences import Differences, evaluator, scale_of
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.forward_rule import forward_findings, forward_jacobian
@@ -84,6 +85,10 @@ class _Check:
             for i in problem.differentiable_inputs()
         }
         self._judge(pulled, outputs, coordinates)
+        if any(f.code in DIAGNOSED for f in self.findings):
+            from gradcheck_cli.check.diagnosis.diagnose import diagnose
+
+            self.inputs, self.findings = diagnose(problem, pulled, outputs, self.inputs, self.findings)
         self.findings += degenerate(problem)
 
     def _forward(self, arrays: list[Array]) -> list[Array] | None:

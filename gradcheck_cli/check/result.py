@@ -75,6 +75,8 @@ class InputResult:
     """How the remainder falls with the step, where it was asked for."""
     bound: float = 0.0
     """The largest error bound among the entries that were settled."""
+    diagnosis: tuple[Diagnosis, ...] = ()
+    """What is likely wrong, the best explanation first."""
 
     @property
     def checked(self) -> int:

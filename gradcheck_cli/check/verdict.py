@@ -58,9 +58,9 @@ class Tolerance(NamedTuple):
     """Rounding unit of a rule that works in less than double precision; it may be off by 16 of them of its row."""
 
     def of(self, a: Array, D: Array) -> Array:
-        """The largest difference that counts as agreement."""
+        """The largest difference that counts as agreement; nothing agrees with a claim that is not finite."""
         tol: Array = np.maximum(self.rtol * np.maximum(np.abs(a), np.abs(D)), self.atol)
-        return tol
+        return np.where(np.isfinite(a), tol, -np.inf)
 
 
 def judge(

@@ -14,6 +14,9 @@ class Diagnosis(NamedTuple):
     """What is wrong, and the evidence."""
 
 
+DIAGNOSED = frozenset({"GC102", "GC104", "GC110", "GC201"})
+"""The findings that causes are looked for."""
+
 CAUSES: dict[str, str] = {
     "sign": "the gradient, or the input that the rule reads, has the wrong sign",
     "factor": "off by one constant factor, or by one for each index along an axis",
