@@ -56,11 +56,13 @@ def main() -> None:
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first check that fails.")
 @click.option("-q", "--quiet", is_flag=True, help="Leave out what passed.")
 @click.option("-v", "--verbose", count=True, help="Show the tables of every check.")
-@click.option("--seed", type=click.IntRange(min=0), help="Base seed of drawn inputs.  [default: 0]")
-@click.option("--eps", type=float, help="A fixed step: plain central differences and an allclose verdict.")
-@click.option("--rtol", type=float, help="Largest relative error of an entry that counts as agreement.  [default: 1e-7]")
-@click.option("--atol", type=float, help="Absolute floor of the tolerance.  [default: 0]")
-@click.option("--output-format", type=click.Choice(list(FORMATS)), default="full", show_default=True)
+@click.option("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
+@click.option("--eps", type=float, metavar="H", help="A fixed step: plain central differences and an allclose verdict.")
+@click.option(
+    "--rtol", type=float, metavar="R", help="Largest relative error of an entry that counts as agreement.  [default: 1e-7]"
+)
+@click.option("--atol", type=float, metavar="A", help="Absolute floor of the tolerance.  [default: 0]")
+@click.option("--output-format", type=click.Choice(list(FORMATS)), default="full", help="How to write it.  [default: full]")
 @click.option("-o", "--output", metavar="FILE", help="Write the report to a file.")
 @click.option("--list", "only_list", is_flag=True, help="List the checks that would run.")
 def run(
