@@ -99,7 +99,7 @@ class InPlaceError(EngineError):
 class RuleError(EngineError):
     """A hand-written rule broke its contract.
 
-    `kind` is one of `count`, `shape`, `dtype`, `raised`, `none`; `rule` names the function, `input_name` the input
+    `kind` is one of `count`, `shape`, `dtype`, `raised`, `none`, `alias`; `rule` names the function, `input_name` the input
     (empty when the whole rule is meant), `location` the place in the spec when there is one.
     """
 
@@ -107,4 +107,6 @@ class RuleError(EngineError):
         self, kind: str, message: str, *, rule: str = "", input_name: str = "", location: Location | None = None
     ) -> None:
         self.kind, self.rule, self.input_name, self.location = kind, rule, input_name, location
+        self.gradients: tuple[object, ...] = ()
+        """What the rule returned, one per input of the node, where the count is right and something else is not."""
         super().__init__(message)

@@ -34,7 +34,9 @@ def array_problem(
             if create_graph:
                 raise RuleError("raised", f"{name}: a rule on arrays cannot itself be differentiated", rule=name)
             found = call(list(grads), arrays, outputs)
-            return _one_each(found, inputs, name)
+            gradients = _one_each(found, inputs, name)
+            _refuse_views(gradients, arrays, inputs, name)
+            return gradients
 
         node = CustomNode(name, tensors, outputs, pull, input_names=[x.name for x in inputs])
         node.keep = lambda: [(x.name, a) for x, a in zip(inputs, arrays, strict=True)]
@@ -82,6 +84,15 @@ def bind_rule(backward: Callable[..., Any], names: Sequence[str]) -> Rule:
     cotangents = {"grad"} | {n for n in wanted if n.startswith("grad_") and n[5:].isdigit()}
     named = any(n in cotangents for n in wanted) and set(wanted) <= {*cotangents, "out", *names}
     return by_name if named else by_place
+
+
+def _refuse_views(gradients: Sequence[Any], arrays: Sequence[Array], inputs: Sequence[Input], name: str) -> None:
+    """A gradient must not be a view of an input. Raises RuleError."""
+    for x, g in zip(inputs, gradients, strict=True):
+        for other, array in zip(inputs, arrays, strict=True):
+            if isinstance(g, np.ndarray) and g.size and np.may_share_memory(g, array):
+                message = f"{name}: the gradient of {x.name!r} shares memory with the input {other.name!r}"
+                raise RuleError("alias", message, rule=name, input_name=x.name)
 
 
 def _one_each(found: Any, inputs: Sequence[Input], name: str) -> list[Any]:

@@ -13,7 +13,7 @@ from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]
-KIND_CODES = {"count": "GC101", "shape": "GC102", "dtype": "GC103", "raised": "GC106", "none": "GC105"}
+KIND_CODES = {"count": "GC101", "shape": "GC102", "dtype": "GC103", "raised": "GC106", "none": "GC105", "alias": "GC115"}
 """Which finding a broken contract is."""
 
 

@@ -32,7 +32,6 @@ def check_purity(problem: Problem, pulled: Pulled, outputs: Outputs) -> list[Fin
             or _inputs_changed(problem, pulled, before)
             or _repeated(problem, pulled, outputs, v, base)
             or _layouts(problem, pulled, outputs, v, base)
-            or _shared(problem, pulled, outputs, v)
             or _between_calls(problem, pulled, outputs, v, base)
         )
     except RuleError as error:
@@ -109,16 +108,6 @@ def _gaps(g: Array) -> Array:
     wide = np.full((*g.shape[:-1], 2 * g.shape[-1]), 7.25, g.dtype)
     wide[..., ::2] = g
     return wide[..., ::2]
-
-
-def _shared(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array) -> Finding | None:
-    gradients = pulled.vjp(outputs.cotangents(v))
-    for i, g in zip(problem.differentiable_inputs(), gradients, strict=True):
-        for x, array in zip(problem.inputs, pulled.inputs, strict=True):
-            if g is not None and np.size(g) and np.may_share_memory(g, array):
-                name = problem.inputs[i].name
-                return _finding(problem, "GC115", f"the gradient of {name!r} shares memory with the input {x.name!r}", name)
-    return None
 
 
 def _between_calls(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base: Gradients) -> Finding | None:

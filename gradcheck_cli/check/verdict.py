@@ -81,7 +81,8 @@ def judge(
     negligible  |a| is below the rule's own rounding (measured by its row), and the forward moves by no more than 8 EPS |f|
                 at any step up to 2^HIGH
     disagree    |a - D| > tol + E and E < |a - D| / 2, after steps up to 2^HIGH, with noise that rounding explains (or down
-                to 2^DEEP), no other scale backing a (one that could tell a from D), and quotients that do not keep growing towards the smallest steps
+                to 2^DEEP), no other scale backing a (one that could tell a from D), and quotients that do not keep
+                growing towards the smallest steps
     """
     D, E = found.D, found.E
     with np.errstate(all="ignore"):

@@ -66,7 +66,11 @@ class CustomNode(Node):
                 "count",
                 f"the rule must return {len(self.next_functions)} gradients, one per input, but returned {len(found)}",
             )
-        return [self._checked(i, gx, create_graph) for i, gx in enumerate(found)]
+        try:
+            return [self._checked(i, gx, create_graph) for i, gx in enumerate(found)]
+        except RuleError as error:
+            error.gradients = tuple(found)
+            raise
 
     def _arrived(self, g: Any, meta: tuple[tuple[int, ...], Any], create_graph: bool) -> Any:
         """An output's cotangent as the rule gets it."""

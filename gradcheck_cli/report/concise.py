@@ -31,7 +31,8 @@ def _passed(check: CheckResult) -> str:
 
 def _line(finding: Finding, check: CheckResult) -> str:
     place = finding.location or check.location or check.file or "<call>"
-    return f"{place}: {finding.verdict}: {finding.code} {check.name}: {finding.message}"
+    cause = f"; likely cause: {finding.diagnosis[0].message}" if finding.diagnosis else ""
+    return f"{place}: {finding.verdict}: {finding.code} {check.name}: {finding.message}{cause}"
 
 
 def summary_line(report: Report) -> str:

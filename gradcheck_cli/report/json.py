@@ -81,6 +81,7 @@ def _input(x: InputResult) -> dict[str, Any]:
         "error_bound": _number(x.bound),
         "mismatches": [_entry(e) for e in x.mismatches],
         "undecided": [_entry(e) for e in x.undecided],
+        "diagnosis": [d._asdict() for d in x.diagnosis],
     }
 
 
@@ -102,6 +103,7 @@ def _finding(finding: Finding, check: CheckResult) -> dict[str, Any]:
         "code": finding.code,
         "message": finding.message,
         "input": finding.input_name or None,
+        "diagnosis": [d._asdict() for d in finding.diagnosis],
         "file": place.path if place else check.file,
         "line": place.line if place else None,
         "column": place.column if place else None,

@@ -76,7 +76,23 @@ def describe_codes(codes: Iterable[str]) -> str:
             raise UsageError(f"there is no finding {code!r}{_nearest(code, CODES)}")
     if not wanted:
         return "".join(f"{code}  {c.verdict:<12}  {c.title}\n" for code, c in CODES.items())
-    return "\n".join(f"{code} ({CODES[code].verdict}): {CODES[code].title}\n\n{_wrap(CODES[code].help)}\n" for code in wanted)
+    return "\n".join(map(_page, wanted))
+
+
+def _page(code: str) -> str:
+    """What one finding means, with an example that leads to it and one that does not."""
+    from gradcheck_cli.check.examples import EXAMPLES
+    from gradcheck_cli.check.findings import CODES
+
+    verdict, title, text = CODES[code]
+    parts = [f"{code} ({verdict}): {title}\n\n{_wrap(text)}\n"]
+    if code in EXAMPLES:
+        parts += [f"\n{word}:\n\n{_indented(text)}\n" for word, text in zip(("Wrong", "Right"), EXAMPLES[code], strict=True)]
+    return "".join(parts)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" if line else "" for line in text.strip("\n").split("\n"))
 
 
 def _wrap(text: str) -> str:

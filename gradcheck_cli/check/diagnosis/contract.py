@@ -62,13 +62,21 @@ def _mendings(problem: Problem, outputs: Outputs, i: int, returned: Sequence[Any
         from_out = any(outputs.arrays[k].shape == g.shape for k in outputs.kept)
         why = f"the forward broadcasts {x.name} from {wanted} to {g.shape}; " if from_out else ""
         mended = np.sum(g, axis=axes).reshape(wanted)
-        yield "missing_sum", f"the gradient has to be summed: {why}sum over {shown} gives the input's shape and the right value", mended
+        yield (
+            "missing_sum",
+            f"the gradient has to be summed: {why}sum over {shown} gives the input's shape and the right value",
+            mended,
+        )
     if g.ndim == len(wanted):
         for order in permutations(range(g.ndim)):
             if g.ndim <= 4 and g.transpose(order).shape == wanted:
                 yield "transposed", f"the gradient of {x.name} is transposed: its transpose is right", g.transpose(order)
     if g.size == x.value.size:
-        yield "reshaped", f"the gradient of {x.name} has to be reshaped from {g.shape} to {wanted}: then it is right", g.reshape(wanted)
+        yield (
+            "reshaped",
+            f"the gradient of {x.name} has to be reshaped from {g.shape} to {wanted}: then it is right",
+            g.reshape(wanted),
+        )
     for spread in _spreads(g, wanted):
         yield "broadcast", f"the gradient of {x.name} has to be broadcast from {g.shape} to {wanted}: then it is right", spread
 

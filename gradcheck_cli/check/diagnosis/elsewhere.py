@@ -57,7 +57,9 @@ class Elsewhere:
         return self.asked
 
     def _changes(self) -> Iterator[Change]:
-        inputs = [(i, x.name, x.value) for i, x in enumerate(self.problem.inputs) if x.value.dtype.kind in "fc" and x.value.size]
+        inputs = [
+            (i, x.name, x.value) for i, x in enumerate(self.problem.inputs) if x.value.dtype.kind in "fc" and x.value.size
+        ]
         for i, name, x in inputs:
             for k in self.outputs.kept:
                 y = self.outputs.arrays[k]
@@ -67,7 +69,11 @@ class Elsewhere:
         for n, (i, a, x) in enumerate(inputs):
             for j, b, y in inputs[n + 1 :]:
                 if x.shape == y.shape and x.dtype == y.dtype and not np.array_equal(x, y):
-                    yield "swapped", f"the rule uses {a} where {b} belongs, and the reverse ({a}, {b} := {b}, {a})", {i: y, j: x}
+                    yield (
+                        "swapped",
+                        f"the rule uses {a} where {b} belongs, and the reverse ({a}, {b} := {b}, {a})",
+                        {i: y, j: x},
+                    )
                     yield "swapped", f"the rule uses {a} where {b} belongs ({a} := {b})", {i: y}
                     yield "swapped", f"the rule uses {b} where {a} belongs ({b} := {a})", {j: x}
         for i, name, x in inputs:

@@ -44,7 +44,9 @@ def constant(e: Evidence, known: Known) -> Iterator[Diagnosis]:
 
 
 def _shown(e: Evidence, c: float) -> str:
-    return f"numeric = {c:.6f} x claimed on {e.count()}" if 1e-3 <= abs(c) < 1e5 else f"numeric = {c:.6e} x claimed on {e.count()}"
+    return (
+        f"numeric = {c:.6f} x claimed on {e.count()}" if 1e-3 <= abs(c) < 1e5 else f"numeric = {c:.6e} x claimed on {e.count()}"
+    )
 
 
 def _number(c: float) -> str:

@@ -1,0 +1,48 @@
+"""Every finding has a page, and its examples are what they say."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import pytest
+
+from gradcheck_cli import verify
+from gradcheck_cli.check.examples import EXAMPLES
+from gradcheck_cli.check.findings import CODES
+
+OWN_TESTS = {"GC305", "GC599"}
+"""Not made by a function: a run that compared nothing, and a bug of the tool itself."""
+
+
+def found(text, tmp_path):
+    """The codes that an example leads to."""
+    if not text.strip().startswith("inputs:"):
+        calls = []
+
+        def record(*args, **kwargs):
+            calls.append(verify(*args, **kwargs))
+
+        exec(text, {"np": np, "verify": record})
+        (report,) = calls
+    else:
+        spec = tmp_path / "example.yaml"
+        spec.write_text("functions:\n  example:\n" + textwrap.indent(text.strip("\n"), "    ") + "\n")
+        report = verify(spec)
+    return [f.code for c in report.checks for f in c.findings], report.checks[0].verdict
+
+
+def test_every_finding_has_examples():
+    assert set(EXAMPLES) | OWN_TESTS >= set(CODES)
+    assert set(EXAMPLES) <= set(CODES)
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_the_wrong_example_leads_to_the_finding_and_the_right_one_does_not(code, tmp_path):
+    codes, verdict = found(EXAMPLES[code].wrong, tmp_path)
+    assert code in codes
+    expected = {"note": "pass"}.get(CODES[code].verdict, CODES[code].verdict)
+    assert verdict == expected
+    codes, verdict = found(EXAMPLES[code].right, tmp_path)
+    assert code not in codes
+    assert verdict == "pass"
