@@ -55,7 +55,7 @@ def main() -> None:
 @click.option("-k", "keyword", default="", metavar="EXPR", help="Only checks whose function[case] matches; and, or, not, ( ).")
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first check that fails.")
 @click.option("-q", "--quiet", is_flag=True, help="Leave out what passed.")
-@click.option("-v", "--verbose", count=True, help="Show the tables of every check.")
+@click.option("-v", "--verbose", count=True, help="Show the tables of every check; -vv Taylor remainders too.")
 @click.option("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
 @click.option("--eps", type=float, metavar="H", help="A fixed step: plain central differences and an allclose verdict.")
 @click.option(
@@ -83,6 +83,7 @@ def run(
     selection = Selection(keyword=keyword)
     if only_list:
         _list(paths, selection, output)
+    settings["taylor"] = True if verbose > 1 else None
     report = run_specs(paths, selection, settings, stop_at_first=exitfirst, watch=_watch)
     _write(render(report, output_format, _options(-1 if quiet else verbose, output)), output)
     sys.exit(report.exit_code)

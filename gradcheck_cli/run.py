@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import index
-from pathlib import Path
+from os import listdir
+from os.path import basename, dirname, exists, isdir
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcheck_cli.errors import GradcheckError, Location, Mistake, SpecError, UsageError
@@ -37,27 +38,28 @@ def spec_files(paths: Iterable[str]) -> list[str]:
     """The files that the paths name: a folder stands for all spec files below it. Raises UsageError."""
     found: list[str] = []
     for path in paths:
-        place = Path(path)
-        try:
-            folder, exists = path != "-" and place.is_dir(), path == "-" or place.exists()
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path}: {error}") from None
-        if folder:
-            inside = sorted(str(p) for p in place.rglob("*") if p.suffix in SUFFIXES and p.is_file())
-            if not inside:
-                raise UsageError(f"there is no spec file (.yaml, .yml) in the folder {path}")
-            found += inside
-        elif not exists:
-            raise UsageError(f"there is no file or folder {path}{nearest(place.name, _beside(place))}")
+        if path != "-" and isdir(path):
+            found += _inside(path)
+        elif path != "-" and not exists(path):
+            raise UsageError(f"there is no file or folder {path}{nearest(basename(path), _beside(path))}")
         else:
             found.append(path)
     return list(dict.fromkeys(found))
 
 
-def _beside(place: Path) -> list[str]:
+def _inside(folder: str) -> list[str]:
+    from pathlib import Path
+
+    inside = sorted(str(p) for p in Path(folder).rglob("*") if p.suffix in SUFFIXES and p.is_file())
+    if not inside:
+        raise UsageError(f"there is no spec file (.yaml, .yml) in the folder {folder}")
+    return inside
+
+
+def _beside(path: str) -> list[str]:
     try:
-        return [p.name for p in place.parent.iterdir()]
-    except OSError:
+        return listdir(dirname(path) or ".")
+    except (OSError, ValueError):
         return []
 
 
@@ -206,14 +208,11 @@ def _worse(one: CheckResult, other: CheckResult) -> CheckResult:
 
 def settings_from(options: Mapping[str, Any]) -> Settings:
     """The settings with these options; None stands for the default. Raises UsageError."""
-    from dataclasses import fields
-
     from gradcheck_cli.check.problem import Settings
 
-    names = [f.name for f in fields(Settings)]
     for option in options:
-        if option not in names:
-            raise UsageError(f"there is no option {option!r}{nearest(option, names)}")
+        if option not in Settings._fields:
+            raise UsageError(f"there is no option {option!r}{nearest(option, Settings._fields)}")
     given = {name: value for name, value in options.items() if value is not None}
     for name, value in given.items():
         must = _broken_range(name, value)
@@ -222,7 +221,12 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
     return Settings(**given)
 
 
-_CHOICES = {"order": (1, 2), "mode": ("", "full", "projected"), "kinks": ("subgradient", "fail", "skip")}
+_CHOICES = {
+    "taylor": (True, False),
+    "order": (1, 2),
+    "mode": ("", "full", "projected"),
+    "kinks": ("subgradient", "fail", "skip"),
+}
 _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "rtol": ("a number between 0 and 1", lambda v: 0 < v < 1),
     "atol": ("a finite number, 0 or more", lambda v: 0 <= v < float("inf")),

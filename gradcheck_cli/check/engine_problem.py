@@ -146,7 +146,7 @@ def second_order(problem: Problem, function: Callable[..., Any]) -> Problem:
         for name, y in zip(names, arrays, strict=True)
     ]
     inputs = (*problem.inputs, *cotangents)
-    settings: Settings = replace(problem.settings, order=1)
+    settings: Settings = problem.settings._replace(order=1)
     return Problem(
         problem.name,
         inputs,

@@ -88,7 +88,8 @@ class Comparison:
 
     def _excuse_zero_times_infinity(self) -> None:
         """At an edge where the slope is infinite, a zero cotangent gives 0 * inf = NaN for the outputs that do not depend on
-        this input: the NaN is the edge's, not the rule's."""
+        this input: the NaN is the edge's, not the rule's.
+        """
         at_edge = (np.isinf(self.a) & ~np.isin(self.verdict, FAILING)).any(axis=1, keepdims=True)
         with np.errstate(all="ignore"):
             excused = at_edge & np.isnan(self.a) & (np.abs(self.numeric) <= self.bound)

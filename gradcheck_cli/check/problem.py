@@ -14,8 +14,7 @@ from gradcheck_cli.errors import Location
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Options of a check; the spec language's `check:` block."""
 
     rtol: float | None = None

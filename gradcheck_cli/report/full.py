@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import log2
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.report.clean import clean, to_ascii
@@ -12,6 +13,7 @@ from gradcheck_cli.report.formats import Options
 if TYPE_CHECKING:
     from gradcheck_cli.check.findings import Finding
     from gradcheck_cli.check.result import CheckResult, Entry, InputResult
+    from gradcheck_cli.check.taylor import Taylor
     from gradcheck_cli.report.report import Report
 
 WORDS = {"pass": ("PASS", "32"), "fail": ("FAIL", "31"), "inconclusive": ("OPEN", "33"), "error": ("ERROR", "35")}
@@ -95,9 +97,12 @@ def _details(report: Report, check: CheckResult, options: Options) -> str:
     if check.inputs:
         sections.append(table(INPUT_COLUMNS, [_input_row(x) for x in check.inputs], INDENT, options))
     for x in check.inputs:
-        for title, entries in _shown_entries(x):
-            rows = [_entry_row(x.name, e) for e in entries]
-            sections.append(f"{INDENT}{title}\n{table(ENTRY_COLUMNS, rows, INDENT, options)}")
+        for title, entries, columns in _shown_entries(x):
+            rows = [_entry_row(x.name, e, columns[-1]) for e in entries]
+            sections.append(f"{INDENT}{title}\n{table(columns, rows, INDENT, options)}")
+        if x.taylor is not None:
+            title = f"Taylor remainder of {clean(x.name)}: falls with h^3 where the rule is right, with h where it is wrong"
+            sections.append(f"{INDENT}{title}\n{table(TAYLOR_COLUMNS, list(_taylor_rows(x.taylor)), INDENT, options)}")
     sections += [_finding(f, options) for f in check.findings]
     facts = "\n".join(paragraph(fact, INDENT, options) for fact in _facts(check))
     command = repeat_command(report, check)
@@ -117,20 +122,35 @@ def _input_row(x: InputResult) -> list[str]:
     return [x.name + shape, count, f"{x.max_abs_error:.1e}", f"{x.max_rel_error:.1e}", at, f"{x.bound:.1e}", verdict]
 
 
-def _shown_entries(x: InputResult) -> Iterator[tuple[str, tuple[Entry, ...]]]:
-    for kind, count, entries in (("mismatches", x.wrong, x.mismatches), ("entries left open", x.inconclusive, x.undecided)):
+def _shown_entries(x: InputResult) -> Iterator[tuple[str, tuple[Entry, ...], tuple[str, ...]]]:
+    mismatches = ("mismatches", x.wrong, x.mismatches, "rel error")
+    left_open = ("entries left open", x.inconclusive, x.undecided, "resolution")
+    for kind, count, entries, last in (mismatches, left_open):
         if entries:
             which = "worst first" if count <= ROWS else f"the {ROWS} worst"
-            yield f"Jacobian {kind} of {clean(x.name)} ({count} of {x.checked} entries, {which})", entries[:ROWS]
+            title = f"Jacobian {kind} of {clean(x.name)} ({count} of {x.checked} entries, {which})"
+            yield title, entries[:ROWS], (*ENTRY_COLUMNS, last)
 
 
-ENTRY_COLUMNS = ("input", "output", "claimed", "numeric", "± bound", "rel error")
+ENTRY_COLUMNS = ("input", "output", "claimed", "numeric", "± bound")
+TAYLOR_COLUMNS = ("h", "remainder", "falls with", "relative\nerror")
 
 
-def _entry_row(name: str, e: Entry) -> list[str]:
+def _taylor_rows(view: Taylor) -> Iterator[list[str]]:
+    """Every third step, and the power of h that the remainder falls with from there to the next."""
+    steps = range(0, len(view.h), 3)
+    for k, after in zip(steps, [*steps[1:], None], strict=True):
+        power = ""
+        if after is not None and min(view.remainder[k], view.remainder[after]) > 0:
+            power = f"h^{log2(view.remainder[k] / view.remainder[after]) / log2(view.h[k] / view.h[after]):.1f}"
+        yield [f"{view.h[k]:.1e}", f"{view.remainder[k]:.1e}", power, f"{view.relative[k]:.1e}"]
+
+
+def _entry_row(name: str, e: Entry, last: str) -> list[str]:
     claimed, numeric = _apart(e.claimed, e.numeric)
     bound = "" if e.error_bound != e.error_bound else f"{e.error_bound:.1e}"
-    return [_input_place(name, e), _place(e.output, e.output_index), claimed, numeric, bound, f"{e.relative_error:.1e}"]
+    measure = e.relative_error if last == "rel error" else e.resolution
+    return [_input_place(name, e), _place(e.output, e.output_index), claimed, numeric, bound, f"{measure:.1e}"]
 
 
 def _apart(a: float, b: float) -> tuple[str, str]:

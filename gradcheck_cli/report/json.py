@@ -60,7 +60,7 @@ def _check(check: CheckResult) -> dict[str, Any]:
             "leaves": graph.leaves,
             "custom": graph.custom,
             "saved_bytes": graph.saved_bytes,
-            "ops": graph.ops,
+            "ops": dict(graph.ops),
         },
         "evaluations": {"forward": check.forward_evaluations, "backward": check.backward_evaluations},
         "seconds": round(check.seconds, 6),
@@ -81,8 +81,14 @@ def _input(x: InputResult) -> dict[str, Any]:
         "error_bound": _number(x.bound),
         "mismatches": [_entry(e) for e in x.mismatches],
         "undecided": [_entry(e) for e in x.undecided],
+        "taylor": _taylor(x),
         "diagnosis": [d._asdict() for d in x.diagnosis],
     }
+
+
+def _taylor(x: InputResult) -> dict[str, list[float | None]] | None:
+    """Steps, remainders and relative remainders, where they were asked for."""
+    return None if x.taylor is None else {name: list(map(_number, values)) for name, values in x.taylor._asdict().items()}
 
 
 def _entry(e: Entry) -> dict[str, Any]:
