@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from gradcheck_cli.engine.node import AccumulateGrad, Node, walk
 from gradcheck_cli.engine.tensor import Tensor
 
 
-@dataclass(frozen=True)
-class GraphStats:
+class GraphStats(NamedTuple):
     """Counts over all nodes that some outputs reach."""
 
     nodes: int = 0
@@ -26,7 +25,7 @@ class GraphStats:
     """Nodes with a hand-written rule."""
     saved_bytes: int = 0
     """Bytes of the memory kept for backward; what several nodes (or views) share is counted once."""
-    ops: dict[str, int] = field(default_factory=dict)
+    ops: Mapping[str, int] = MappingProxyType({})
     """How often each operation occurs, most frequent first."""
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
-from pathlib import Path
+from os.path import dirname
 from typing import Any
 
 import numpy as np
@@ -168,7 +167,7 @@ def functions_of(file: SpecFile) -> dict[str, SpecFunction]:
 
 def settings_of(options: CheckOptions, overrides: Mapping[str, Any]) -> Settings:
     """A case's options, under those of the command line."""
-    given = {f.name: getattr(options, f.name) for f in fields(options) if getattr(options, f.name) is not None}
+    given = {n: v for n, v in options._asdict().items() if v is not None}
     return Settings(**{**given, **{n: v for n, v in overrides.items() if v is not None}})
 
 
@@ -182,7 +181,7 @@ def problems(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mapping[
 def _problem(file: SpecFile, spec: FunctionSpec, case: Case, settings: Settings, point: int) -> Problem:
     functions = functions_of(file)
     function = SpecFunction(spec, functions, case.constants)
-    folder = str(Path(file.path).parent)
+    folder = dirname(file.path)
     rule = spec.backward
     inputs = [
         Input(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from gradcheck_cli.spec.constants import kind_of
 from gradcheck_cli.spec.document import Text
@@ -65,7 +64,7 @@ def compiled(draft: Draft, text: Text, scope: Scope, functions: Functions) -> Pr
         return program
     if not text.style and _comment_behind(text):
         hint = "what stands behind ' #' is a YAML comment; quote the expression if that belongs to it"
-        mistakes[before:] = [replace(m, hint=m.hint or hint) for m in mistakes[before:]]
+        mistakes[before:] = [m._replace(hint=m.hint or hint) for m in mistakes[before:]]
     return None
 
 

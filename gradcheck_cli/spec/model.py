@@ -5,7 +5,6 @@ Named tuples: they are made in a fraction of a dataclass's time, and every run o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,8 +53,7 @@ class InputSpec(NamedTuple):
         return prod(self.resolved_shape(constants))
 
 
-@dataclass(frozen=True)
-class CheckOptions:
+class CheckOptions(NamedTuple):
     """How to check; None where nothing was said."""
 
     rtol: float | None = None
@@ -69,8 +67,9 @@ class CheckOptions:
 
     def over(self, other: CheckOptions) -> CheckOptions:
         """These options, and `other`'s where nothing was said."""
-        pairs = ((f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-        return CheckOptions(**{name: theirs if mine is None else mine for name, mine, theirs in pairs})
+        pairs = zip(self._fields, self, other, strict=True)
+        merged: dict[str, Any] = {name: theirs if mine is None else mine for name, mine, theirs in pairs}
+        return CheckOptions(**merged)
 
 
 class Expectation(NamedTuple):

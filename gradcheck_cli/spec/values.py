@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -28,7 +27,7 @@ def input_value(spec: InputSpec, constants: dict[str, Constant], folder: str, se
         value = np.array(spec.value, dtype=spec.dtype)
         value = value.reshape(spec.resolved_shape(constants)) if not value.size else value
     elif spec.kind == "file":
-        value = _load(spec, Path(folder))
+        value = _load(spec, folder)
     else:
         value = _draw(spec, spec.resolved_shape(constants), seed)
     _check_domain(spec, value)
@@ -67,12 +66,14 @@ def _positive_definite(rng: Any, shape: tuple[int, ...], condition: float) -> Ar
     return np.asarray((a + np.swapaxes(a, -1, -2)) / 2)
 
 
-def _load(spec: InputSpec, folder: Path) -> Array:
+def _load(spec: InputSpec, folder: str) -> Array:
     """An array file beside the spec: its header is read first, and nothing is unpickled."""
-    path = folder / str(spec.value)
+    from pathlib import Path
+
+    place = Path(folder)
     try:
-        real = path.resolve(strict=True)
-        if not real.is_relative_to(folder.resolve()) or not real.is_file():
+        real = (place / str(spec.value)).resolve(strict=True)
+        if not real.is_relative_to(place.resolve()) or not real.is_file():
             raise _wrong(spec, f"the file of input '{spec.name}' must be a plain file inside the spec's own folder")
         with real.open("rb") as file:
             version = np.lib.format.read_magic(file)
