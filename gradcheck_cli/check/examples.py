@@ -110,26 +110,34 @@ def forward(x):
     last["x"] = x.copy()
     return np.sin(x)
 
-verify(forward, [np.array([0.5, 2.0])], backward=lambda grad, x: grad * np.cos(last["x"]))
+def rule(grad, x):
+    return grad * np.cos(last["x"])
+
+verify(forward, [np.array([0.5, 2.0])], backward=rule)
 """,
         """
-verify(np.sin, [np.array([0.5, 2.0])], backward=lambda grad, x: grad * np.cos(x))
+def rule(grad, x):
+    return grad * np.cos(x)
+
+verify(np.sin, [np.array([0.5, 2.0])], backward=rule)
 """,
     ),
     "GC112": Example(
         """
 def rule(grad, x):
-    linear = np.frombuffer(np.lib.stride_tricks.as_strided(grad, (grad.size,), (8,)).tobytes())
+    linear = np.lib.stride_tricks.as_strided(grad, (grad.size,), (8,))
     return linear.reshape(x.shape) * np.cos(x)
 
-verify(np.sin, [np.array([[0.5, 2.0, 1.0], [0.1, 3.0, 0.7]])], backward=rule)
+x = np.array([[0.5, 2.0, 1.0], [0.1, 3.0, 0.7]])
+verify(np.sin, [x], backward=rule)
 """,
         """
 def rule(grad, x):
     linear = np.ascontiguousarray(grad).ravel()
     return linear.reshape(x.shape) * np.cos(x)
 
-verify(np.sin, [np.array([[0.5, 2.0, 1.0], [0.1, 3.0, 0.7]])], backward=rule)
+x = np.array([[0.5, 2.0, 1.0], [0.1, 3.0, 0.7]])
+verify(np.sin, [x], backward=rule)
 """,
     ),
     "GC113": Example(
@@ -367,18 +375,33 @@ expect: fail GC201
     ),
     "GC501": Example(
         """
-verify(lambda x: x.no_such_method(), [np.array([0.5, 2.0])], backward=lambda grad, x: grad)
+def rule(grad, x):
+    return grad
+
+verify(lambda x: x.no_such_method(), [np.array([0.5, 2.0])], backward=rule)
 """,
         """
-verify(lambda x: x.copy(), [np.array([0.5, 2.0])], backward=lambda grad, x: grad)
+def rule(grad, x):
+    return grad
+
+verify(lambda x: x.copy(), [np.array([0.5, 2.0])], backward=rule)
 """,
     ),
     "GC502": Example(
         """
-verify(lambda x: x * np.random.rand(2), [np.array([0.5, 2.0])], backward=lambda grad, x: grad)
+def forward(x):
+    return x * np.random.rand(2)
+
+verify(forward, [np.array([0.5, 2.0])], backward=lambda grad, x: grad)
 """,
         """
-verify(lambda x, mask: x * mask, {"x": np.array([0.5, 2.0]), "mask": np.array([1, 0])}, backward=lambda grad, x, mask: grad * mask)
+def forward(x, mask):
+    return x * mask
+
+def rule(grad, x, mask):
+    return grad * mask
+
+verify(forward, [np.array([0.5, 2.0]), np.array([1, 0])], backward=rule)
 """,
     ),
     "GC503": Example(
@@ -390,7 +413,10 @@ def forward(x):
 verify(forward, [np.array([0.5, 2.0])], backward=lambda grad, x: 2 * grad)
 """,
         """
-verify(lambda x: 2 * x, [np.array([0.5, 2.0])], backward=lambda grad, x: 2 * grad)
+def forward(x):
+    return 2 * x
+
+verify(forward, [np.array([0.5, 2.0])], backward=lambda grad, x: 2 * grad)
 """,
     ),
     "GC601": Example(
