@@ -26,6 +26,14 @@ def draw(rng: Any, rows: int, size: int) -> Array:
     return found
 
 
+def power(rtol: float) -> str:
+    """What a projected check sees, in words."""
+    return (
+        f"{DIRECTIONS} x {DIRECTIONS} numbers v'Ju stand for all entries: an error is seen where it changes one of them by more "
+        f"than {rtol:g} of it"
+    )
+
+
 class Directions(Coordinates):
     """Some directions of an input as its coordinates; all of them start at 0."""
 

@@ -432,6 +432,20 @@ forward: x
 backward: {x: grad}
 """,
     ),
+    "GC603": Example(
+        """
+inputs: {x: {shape: [30]}}
+forward: sin(x)
+backward: {x: grad * cos(x)}
+check: {mode: projected}
+""",
+        """
+inputs: {x: {shape: [30]}}
+forward: sin(x)
+backward: {x: grad * cos(x)}
+check: {mode: full}
+""",
+    ),
     "GC602": Example(
         """
 inputs: {x: [1.0, 1.0], w: [0.5, -2.0]}

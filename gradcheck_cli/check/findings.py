@@ -201,6 +201,13 @@ CODES: dict[str, Code] = {
         "A bug in this program, not in the rule: the check could not be finished. The traceback is on standard error; please "
         "report it, with the spec if you can.",
     ),
+    "GC603": Code(
+        "note",
+        "random directions only",
+        "The Jacobian has too many entries to compare each of them (or the case says `mode: projected`): a few random "
+        "directions stand for all. Errors of whole rows, signs, factors, or many entries are seen; a small error of a single "
+        "entry among many is diluted, and may not be. `mode: full` compares every entry.",
+    ),
     "GC602": Code(
         "note",
         "the inputs may hide an error",

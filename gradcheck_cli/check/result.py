@@ -131,6 +131,11 @@ class CheckResult:
         return self.function if self.case == "default" else f"{self.function}[{self.case}]"
 
     @property
+    def projected(self) -> bool:
+        """Whether random directions stood for the entries."""
+        return any(f.code == "GC603" for f in self.findings)
+
+    @property
     def entries(self) -> int:
         """Jacobian entries that were compared."""
         return sum(x.checked for x in self.inputs)

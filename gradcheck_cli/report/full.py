@@ -76,6 +76,8 @@ def _measured(check: CheckResult) -> str:
     kinks = sum(x.kinks for x in check.inputs)
     worst = max((x.max_rel_error for x in check.inputs), default=0.0)
     entries = f"{check.entries} {'entry' if check.entries == 1 else 'entries'}"
+    if check.projected:
+        entries = f"{check.entries} random projections of {sum(x.entries for x in check.inputs)} entries"
     return f"{entries}, largest relative error {worst:.1e}{f', {kinks} on a kink' if kinks else ''}"
 
 
