@@ -96,7 +96,7 @@ def left_out(e: Evidence) -> Iterator[Diagnosis]:
 def _one_slice(e: Evidence) -> Iterator[Diagnosis]:
     """Of an axis along which the input is broadcast only one index counts."""
     shape = e.out_places
-    if shape is None:
+    if not shape:
         return
     own = (1,) * (len(shape) - len(e.places)) + e.places
     silent = (e.wrong & (e.A == 0)).any(1)
