@@ -56,7 +56,8 @@ def only(report):
 
 
 def codes(report):
-    return [f.code for f in only(report).findings]
+    """What was found, besides notes."""
+    return [f.code for f in only(report).findings if f.verdict != "note"]
 
 
 def found(report, code, verdict="fail"):
@@ -66,7 +67,7 @@ def found(report, code, verdict="fail"):
     assert not report.ok
     assert not report
     assert code in repr(report)
-    return only(report).findings[0]
+    return next(f for f in only(report).findings if f.code == code)
 
 
 # Callables.
