@@ -440,7 +440,8 @@ def test_projected_mode():
     assert verify(np.sin, [x], backward=lambda g, x: g * np.cos(x), mode="projected").ok
     wrong = np.where(np.arange(60) == 20, 0.0, 1.0)
     report = verify(np.sin, [x], backward=lambda g, x: g * np.cos(x) * wrong, mode="projected")
-    assert codes(report) == ["GC603", "GC201"]
+    assert found(report, "GC201").input_name == "x"
+    assert "GC603" in [f.code for f in only(report).findings], "the report says that not every entry was compared"
     assert only(report).verdict == "fail"
     assert only(report).inputs[0].checked < only(report).inputs[0].entries == 3600
 
