@@ -113,12 +113,12 @@ class Tally:
 
     def line(self, name: str) -> str:
         c, n = self.counts, max(1, self.counts["entries"])
-        sizes = "  ".join(
-            f"{size:g}: {100 * c[f'caught {size:g}'] / max(1, c[f'tried {size:g}']):5.1f} ({c[f'missed {size:g}']})" for size in SIZES
-        )
+        found = [(size, c[f"caught {size:g}"], max(1, c[f"tried {size:g}"]), c[f"missed {size:g}"]) for size in SIZES]
+        sizes = "  ".join(f"{size:g}: {100 * caught / tried:5.1f} ({missed})" for size, caught, tried, missed in found)
         return (
             f"{name:<10} entries {n:6}  accused {c['accused']:3}  undecided {100 * c['undecided'] / n:5.2f} %  "
-            f"kinks {c['kinks']:3}  bound broken {c['bound broken']:3}  evals/input entry {self.per_entry():5.2f} (+ {FIXED} a tensor)  "
+            f"kinks {c['kinks']:3}  bound broken {c['bound broken']:3}  "
+            f"evals/input entry {self.per_entry():5.2f} (+ {FIXED} a tensor)  "
             f"caught % (missed) {sizes}"
         )
 

@@ -9,8 +9,8 @@ from functools import cache
 import pytest
 from spec_mutants import FILES, SPECS, Mutant, Rule, loaded, mutants, rules_of, spec_with
 
-from gradcheck_cli.run import Planned, run_one, run_specs
 from gradcheck_cli.check.result import CheckResult
+from gradcheck_cli.run import Planned, run_one, run_specs
 from gradcheck_cli.spec.model import Case, Expectation, FunctionSpec, SpecFile
 
 MISTAKES = sorted((SPECS / "mistakes").glob("*.yaml"))

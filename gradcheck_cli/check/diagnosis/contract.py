@@ -153,7 +153,8 @@ def _behaviour(r: dict[float, Array]) -> str:
         return "a term is not multiplied by `grad`: it is there for a zero cotangent too" if linear else ""
     for power in (2, 3, 4):
         if _same(two, 2**power * one) and _same(minus, (-1) ** power * one) and np.any(one):
-            return f"the cotangent enters as a power: twice the cotangent gives {2**power} times the gradient, as grad**{power} does"
+            effect = f"twice the cotangent gives {2**power} times the gradient, as grad**{power} does"
+            return f"the cotangent enters as a power: {effect}"
     if _same(two, one) and _same(minus, -one):
         return "only the sign of the cotangent counts, or it is normalised: twice the cotangent gives the same gradient"
     if _same(two, 2 * one) and _same(minus, one):

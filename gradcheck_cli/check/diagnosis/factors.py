@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -123,7 +123,12 @@ def _along(e: Evidence, places: tuple[int, ...], columns: bool) -> Iterator[Diag
             yield Diagnosis("factor", f"a factor for each index along axis {axis} of {of}: numeric = ({shown}) x claimed")
 
 
-FORMS = (("{}", lambda v: v), ("1/{}", lambda v: 1 / v), ("{}**2", lambda v: v * v), ("{}**-2", lambda v: 1 / (v * v)))
+FORMS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("{}", lambda v: v),
+    ("1/{}", lambda v: 1 / v),
+    ("{}**2", lambda v: v * v),
+    ("{}**-2", lambda v: 1 / (v * v)),
+)
 
 
 def known_value(e: Evidence, known: Known) -> Iterator[Diagnosis]:
