@@ -29,8 +29,8 @@ def draw(rng: Any, rows: int, size: int) -> Array:
 def power(rtol: float) -> str:
     """What a projected check sees, in words."""
     return (
-        f"{DIRECTIONS} x {DIRECTIONS} numbers v'Ju stand for all entries: an error is seen where it changes one of them by more "
-        f"than {rtol:g} of it"
+        f"{DIRECTIONS} x {DIRECTIONS} numbers v'Ju stand for all entries: an error is seen where it changes one of them "
+        f"by more than {rtol:g} of it"
     )
 
 

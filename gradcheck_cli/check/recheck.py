@@ -1,7 +1,7 @@
 """Judging many rules of one function at one point: the forward's values are remembered, for only the rules differ.
 
-What is remembered is the forward at exact points, bit for bit; so a check of a remembering problem sees the numbers that a fresh
-one would see, up to the rounding by which a forward on a batch differs from one on another batch.
+What is remembered is the forward at exact points, bit for bit; so a check of a remembering problem sees the numbers that a
+fresh one would see, up to the rounding by which a forward on a batch differs from one on another batch.
 """
 
 from __future__ import annotations
