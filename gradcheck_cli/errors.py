@@ -17,6 +17,7 @@ Anything else that escapes is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -108,3 +109,11 @@ class RuleError(EngineError):
         self.gradients: tuple[object, ...] = ()
         """What the rule returned, one per input of the node, where the count is right and something else is not."""
         super().__init__(message)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'?`, where something known is near, or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, sorted(known), 1, 0.6) if len(word) <= 40 else []
+    return f"did you mean '{close[0]}'?" if close else ""

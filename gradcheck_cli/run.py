@@ -8,7 +8,7 @@ from os import listdir
 from os.path import basename, dirname, exists, isdir
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcheck_cli.errors import GradcheckError, Location, Mistake, SpecError, UsageError
+from gradcheck_cli.errors import GradcheckError, Location, Mistake, SpecError, UsageError, did_you_mean
 from gradcheck_cli.report.report import Report
 from gradcheck_cli.selection import Selection
 
@@ -250,7 +250,5 @@ def _broken_range(name: str, value: Any) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?`, where something is near."""
-    from gradcheck_cli.spec.language.pieces import did_you_mean
-
-    hint = did_you_mean(word, set(known))
+    hint = did_you_mean(word, known)
     return f"; {hint}" if hint else ""

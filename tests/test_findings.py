@@ -11,8 +11,8 @@ from gradcheck_cli import verify
 from gradcheck_cli.check.examples import EXAMPLES
 from gradcheck_cli.check.findings import CODES
 
-OWN_TESTS = {"GC305", "GC599"}
-"""Not made by a function: a run that compared nothing, and a bug of the tool itself."""
+OWN_TESTS = {"GC599", "GC604"}
+"""Not made by a function, but by a bug of the tool itself."""
 
 
 def found(text, tmp_path):
@@ -46,3 +46,13 @@ def test_the_wrong_example_leads_to_the_finding_and_the_right_one_does_not(code,
     codes, verdict = found(EXAMPLES[code].right, tmp_path)
     assert code not in codes
     assert verdict == "pass"
+
+
+def test_a_failed_search_for_a_cause_does_not_cost_the_verdict(monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("gradcheck_cli.check.diagnosis.diagnose.diagnose", broken)
+    report = verify(np.sin, [np.array([0.5, 2.0])], backward=lambda grad, x: -grad * np.cos(x))
+    assert [f.code for f in report.checks[0].findings] == ["GC201", "GC604"]
+    assert report.checks[0].verdict == "fail"

@@ -29,6 +29,7 @@ from gradcheck_cli.engine.graph import GraphStats
 from gradcheck_cli.errors import GradcheckError, RuleError
 
 Array = np.ndarray[Any, Any]
+WIDER = {np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np.dtype(np.complex128)}
 FLOAT32_RTOL = 1e-4
 """A rule that works in float32 is judged by no less: its own rounding is about 1e-6 of its row."""
 
@@ -86,10 +87,18 @@ class _Check:
         }
         self._judge(pulled, outputs, coordinates)
         if self.explain and any(f.code in DIAGNOSED for f in self.findings):
-            from gradcheck_cli.check.diagnosis.diagnose import diagnose
-
-            self.inputs, self.findings = diagnose(problem, pulled, outputs, self.inputs, self.findings)
+            self._look_for_causes(pulled, outputs)
         self.findings += degenerate(problem)
+
+    def _look_for_causes(self, pulled: Pulled, outputs: Outputs) -> None:
+        """Add the likely causes. The verdict stands, whatever becomes of the search."""
+        from gradcheck_cli.check.diagnosis.diagnose import diagnose
+
+        try:
+            self.inputs, self.findings = diagnose(self.problem, pulled, outputs, self.inputs, self.findings)
+        except Exception as error:
+            message = f"looking for the cause ended with {type(error).__name__}: {error}"
+            self.findings.append(Finding("GC604", message, self.problem.location))
 
     def _forward(self, arrays: list[Array]) -> list[Array] | None:
         """The outputs at the point, after seeing that the forward can be trusted to be a function."""
@@ -176,7 +185,7 @@ class _Check:
         witness = None
         if rows is None:
             witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
-        narrow = x.value.dtype == np.float32
+        narrow = x.value.dtype in WIDER
         judged = self._compare(a, d, scale, narrow, witness)
         view = taylor(a, d) if self.settings.taylor and a.size else None
         result = summarise(x, judged, outputs, coordinates, self.settings.kinks, rows is not None, taylor=view)
@@ -227,8 +236,8 @@ def _with_second_order(result: CheckResult, problem: Problem, start: float, expl
 
 
 def _wide(value: Array) -> Array:
-    """float32 inputs as float64: the forward is differenced in double precision wherever it lets itself be."""
-    return value.astype(np.float64) if value.dtype == np.float32 else value
+    """Single precision as double: the forward is differenced in double precision wherever it lets itself be."""
+    return value.astype(WIDER.get(value.dtype, value.dtype), copy=False)
 
 
 def _identical(a: Array, b: Array) -> bool:

@@ -84,6 +84,8 @@ class Comparison:
         self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
         self._hear_witness()
         self._excuse_zero_times_infinity()
+        nowhere = ~np.isfinite(self.d.coordinates.x)[:, None] & np.isin(self.verdict, FAILING)
+        self.verdict[nowhere] = Verdict.NOT_FINITE
         return Judged(self.a, self.numeric, self.bound, self.verdict)
 
     def _excuse_zero_times_infinity(self) -> None:
@@ -118,7 +120,7 @@ class Comparison:
             borne_out = np.abs(w - a) <= self.tol.of(a, w)
             still_open = np.isin(verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(E)
             agreed = (still_open & (np.abs(w - D) <= E) & borne_out) | ((verdict == Verdict.NEGLIGIBLE) & borne_out)
-            doubted = (verdict == Verdict.DISAGREE) & (np.abs(w - a) <= np.abs(a - D) / 10)
+            doubted = (verdict == Verdict.DISAGREE) & (np.abs(w - a) <= np.abs(a - D) / 10) & np.isfinite(a)
             doubted |= (verdict == Verdict.NEGLIGIBLE) & ~borne_out
         verdict[agreed], verdict[doubted] = Verdict.AGREE, Verdict.NOISE
         self.verdict[columns] = verdict
@@ -274,7 +276,7 @@ class Comparison:
     def _own_scale(self, j: int) -> int:
         """The exponent at which a step is as long as the coordinate itself: far down where others are much larger."""
         size = abs(float(self.d.coordinates.x[j]))
-        return int(np.floor(np.log2(size / self.d.scale[j]))) if size > 0 else 0
+        return int(np.floor(np.log2(size / self.d.scale[j]))) if 0 < size < np.inf else 0
 
     def _judge_group(self, columns: Array, exponents: tuple[int, ...], last: bool) -> None:
         """Judge the open entries of columns that share their steps."""

@@ -77,9 +77,13 @@ def summarise(
 
 
 def _worst_first(chosen: Array, badness: Array) -> Array:
-    """Flat positions of the chosen entries, the worst first (NaN is the worst), at most SHOWN."""
+    """Flat positions of the chosen entries, the worst first (NaN is the worst), at most SHOWN.
+
+    Equally bad ones, to a percent, keep their order: the differences' own noise must not shuffle them.
+    """
     flat = np.flatnonzero(chosen)
-    order = np.argsort(-np.nan_to_num(badness.ravel()[flat], nan=np.inf), kind="stable")
+    with np.errstate(all="ignore"):
+        order = np.argsort(-np.nan_to_num(np.round(np.log10(badness.ravel()[flat]), 2), nan=np.inf), kind="stable")
     worst: Array = flat[order][:SHOWN]
     return worst
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gradcheck_cli.errors import UsageError
+from gradcheck_cli.errors import UsageError, did_you_mean
 
 
 def describe_ops(names: Iterable[str]) -> str:
@@ -19,7 +19,7 @@ def describe_ops(names: Iterable[str]) -> str:
     wanted = [ALIASES.get(name, name) for name in names] or list(table)
     for name in wanted:
         if name not in table:
-            raise UsageError(f"there is no op {name!r}{_nearest(name, table)}")
+            raise UsageError(f"there is no op {name!r}{_or(did_you_mean(name, table))}")
     return "\n".join(line for name in wanted for line in _describe_op(table[name])) + "\n"
 
 
@@ -73,7 +73,7 @@ def describe_codes(codes: Iterable[str]) -> str:
     wanted = [code.upper() for code in codes]
     for code in wanted:
         if code not in CODES:
-            raise UsageError(f"there is no finding {code!r}{_nearest(code, CODES)}")
+            raise UsageError(f"there is no finding {code!r}{_or(did_you_mean(code, CODES))}")
     if not wanted:
         return "".join(f"{code}  {c.verdict:<12}  {c.title}\n" for code, c in CODES.items())
     return "\n".join(map(_page, wanted))
@@ -101,8 +101,5 @@ def _wrap(text: str) -> str:
     return fill(text, 80)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+def _or(hint: str) -> str:
+    return f"; {hint}" if hint else ""

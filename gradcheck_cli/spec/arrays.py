@@ -16,9 +16,7 @@ _LARGEST_INT64 = 2**63
 Shape = tuple[int, ...]
 
 
-def read_nested(
-    fields: Fields, node: Node, what: str, leaf: Callable[[Scalar], Any]
-) -> tuple[Any, Shape] | None:
+def read_nested(fields: Fields, node: Node, what: str, leaf: Callable[[Scalar], Any]) -> tuple[Any, Shape] | None:
     """Nested tuples of what `leaf` makes of each scalar (None: it complained), and their shape."""
     count = _count(node)
     if count > limits.LITERAL_ELEMENTS:
@@ -46,9 +44,7 @@ def _count(node: Node) -> int:
     return count
 
 
-def _nested(
-    fields: Fields, node: Node, what: str, leaf: Callable[[Scalar], Any]
-) -> tuple[Any, Shape | None]:
+def _nested(fields: Fields, node: Node, what: str, leaf: Callable[[Scalar], Any]) -> tuple[Any, Shape | None]:
     if isinstance(node, Refused):
         return None, None
     if isinstance(node, Scalar):

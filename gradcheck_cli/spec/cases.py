@@ -75,9 +75,7 @@ def _overridden_constants(draft: Draft, what: str, node: Node | None) -> dict[st
     return found
 
 
-def _overridden_inputs(
-    draft: Draft, what: str, node: Node | None, constants: dict[str, Constant]
-) -> dict[str, InputSpec]:
+def _overridden_inputs(draft: Draft, what: str, node: Node | None, constants: dict[str, Constant]) -> dict[str, InputSpec]:
     found = {}
     for name, entry in _overrides(draft, what, node, "input", draft.inputs).items():
         spec, base = read_input(draft.fields, name, entry, constants), draft.inputs[name]

@@ -69,9 +69,7 @@ def read_draft(fields: Fields, key: Scalar, node: Node) -> Draft | None:
     return draft
 
 
-def _read_named(
-    fields: Fields, kind: str, node: Node, read: Callable[[str, str, Node], Any]
-) -> dict[str, Any]:
+def _read_named(fields: Fields, kind: str, node: Node, read: Callable[[str, str, Node], Any]) -> dict[str, Any]:
     """The inputs or the constants, by name."""
     mapping = fields.mapping(node, f"{kind}s", f"a mapping from names to {kind}s")
     if mapping is None:

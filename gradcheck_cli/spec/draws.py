@@ -20,9 +20,7 @@ DTYPES_OF = {
 """What each distribution can be drawn in."""
 
 
-def read_shape(
-    fields: Fields, what: str, node: Node, constants: Mapping[str, Constant]
-) -> tuple[int | str, ...] | None:
+def read_shape(fields: Fields, what: str, node: Node, constants: Mapping[str, Constant]) -> tuple[int | str, ...] | None:
     """A list of lengths or names of constants; a single one is a shape of one axis, as in NumPy."""
     items = node.items if isinstance(node, Sequence) else [node]
     if len(items) > limits.AXES:
@@ -56,9 +54,7 @@ def _named_axis(fields: Fields, what: str, node: Scalar, constants: Mapping[str,
     return node.value
 
 
-def read_pair(
-    fields: Fields, what: str, node: Node, first: str, second: str, *, finite: bool = True
-) -> tuple[float, float]:
+def read_pair(fields: Fields, what: str, node: Node, first: str, second: str, *, finite: bool = True) -> tuple[float, float]:
     """Two numbers, the first below the second; (0, 1) where they are not, which is reported."""
     numbers = _two(fields, what, node, first, second, finite=finite)
     if numbers is not None and numbers[0] < numbers[1]:
@@ -68,9 +64,7 @@ def read_pair(
     return 0.0, 1.0
 
 
-def _two(
-    fields: Fields, what: str, node: Node, first: str, second: str, *, finite: bool = True
-) -> tuple[float, float] | None:
+def _two(fields: Fields, what: str, node: Node, first: str, second: str, *, finite: bool = True) -> tuple[float, float] | None:
     if not isinstance(node, Sequence) or len(node.items) != 2:
         found = f"a list of {len(node.items)}" if isinstance(node, Sequence) else str(node)
         fields.complain(node, f"{what} must be [{first}, {second}]; found {found}")
@@ -83,9 +77,7 @@ def _two(
     return None if None in numbers else (float(numbers[0] or 0), float(numbers[1] or 0))
 
 
-def check_shape(
-    fields: Fields, what: str, node: Node, spec: InputSpec, constants: Mapping[str, Constant]
-) -> None:
+def check_shape(fields: Fields, what: str, node: Node, spec: InputSpec, constants: Mapping[str, Constant]) -> None:
     """Report a shape that is too large, or not one of square matrices where the input needs those."""
     if spec.kind == "file" or any(isinstance(a, str) and constants.get(a) is None for a in spec.shape):
         return
@@ -134,9 +126,7 @@ def _integers(fields: Fields, what: str, node: Node | None) -> dict[str, Any]:
     if not isinstance(node, Sequence) or len(node.items) != 2:
         fields.expected(node, f"{what}: integers", must)
         return {}
-    low, high = (
-        fields.integer(item, f"{what}: integers", "whole numbers", lambda v: abs(v) < 2**62) for item in node.items
-    )
+    low, high = (fields.integer(item, f"{what}: integers", "whole numbers", lambda v: abs(v) < 2**62) for item in node.items)
     if low is not None and high is not None and low >= high:
         fields.complain(node, f"{what}: integers must be {must}; found [{low}, {high}]")
     return {"low": low, "high": high}

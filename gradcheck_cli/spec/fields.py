@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from gradcheck_cli.errors import Location
+from gradcheck_cli.errors import Location, did_you_mean
 from gradcheck_cli.spec import limits, scalars
 from gradcheck_cli.spec.document import SHOWN_CHARACTERS, Mapping, Node, Refused, Scalar, Sequence, Source, Text, quote
-from gradcheck_cli.spec.language.pieces import did_you_mean
 from gradcheck_cli.spec.mistakes import Mistakes
 
 BRACKET_HINT = "an expression that starts with a bracket must be quoted or stand in a block after |"

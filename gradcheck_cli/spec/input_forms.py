@@ -17,9 +17,7 @@ DTYPES = ("float64", "float32", "int64", "int", "bool", "complex128")
 STRUCTURES = ("symmetric", "lower")
 
 
-def read_input(
-    fields: Fields, name: str, node: Node, constants: Mapping[str, Constant]
-) -> InputSpec | None:
+def read_input(fields: Fields, name: str, node: Node, constants: Mapping[str, Constant]) -> InputSpec | None:
     """The input that `node` describes; None where it is wrong, which is reported.
 
     `constants` are those in force, for names in shapes; a value of None was reported already.

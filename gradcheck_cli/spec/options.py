@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from gradcheck_cli.errors import did_you_mean
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.document import Node, Scalar, quote
 from gradcheck_cli.spec.fields import Fields
-from gradcheck_cli.spec.language.pieces import did_you_mean
 from gradcheck_cli.spec.model import CheckOptions, Expectation
 
 MODES = ("full", "projected")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from gradcheck_cli.errors import RuleError
+from gradcheck_cli.errors import RuleError, did_you_mean
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.language import sizes
 from gradcheck_cli.spec.language.pieces import (
@@ -26,7 +26,6 @@ from gradcheck_cli.spec.language.pieces import (
     Place,
     Refusal,
     constant,
-    did_you_mean,
     kind_of,
     shown,
 )

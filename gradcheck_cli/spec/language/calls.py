@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+from gradcheck_cli.errors import did_you_mean
 from gradcheck_cli.spec.language import builtin_calls
 from gradcheck_cli.spec.language.access import MEASURES, VIEWS
 from gradcheck_cli.spec.language.invoke import Argument, file_call, op_call, python_call
@@ -21,7 +22,6 @@ from gradcheck_cli.spec.language.pieces import (
     Piece,
     Refusal,
     constant,
-    did_you_mean,
     kind_of,
     require_value,
     shown,

@@ -96,9 +96,7 @@ def _members(values: Any) -> list[Any]:
     return [as_array(v) if type(v) in SEQUENCES else v for v in values]
 
 
-def python_call(
-    name: str, function: Callable[..., Any], op: Callable[..., Any], bound: list[Argument], place: Place
-) -> Run:
+def python_call(name: str, function: Callable[..., Any], op: Callable[..., Any], bound: list[Argument], place: Place) -> Run:
     """`max(2, n)`, `abs(n)`: Python's function where all arguments are numbers, the op otherwise."""
     runs = [a.piece.run for a in bound]
     otherwise = op_call(name, op, bound, place, static=True)

@@ -121,11 +121,3 @@ def require_value(node: ast.AST, piece: Piece) -> None:
 def shown(name: str) -> str:
     """A name for a message: quoted, cut if it is very long."""
     return f"'{name}'" if len(name) <= 60 else f"'{name[:57]}...'"
-
-
-def did_you_mean(name: str, known: list[str] | set[str] | frozenset[str] | tuple[str, ...]) -> str:
-    """`did you mean 'x'?`, or nothing."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, sorted(known), 1, 0.6) if len(name) <= 40 else []
-    return f"did you mean '{close[0]}'?" if close else ""

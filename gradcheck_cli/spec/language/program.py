@@ -109,9 +109,7 @@ class Program:
         finally:
             _BUDGET.reset(token)
 
-    def _run_within(
-        self, budget: Budget, names: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
-    ) -> Run:
+    def _run_within(self, budget: Budget, names: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Run:
         if budget.depth >= limits.CALL_DEPTH:
             raise self._place.error(f"functions call each other more than {limits.CALL_DEPTH} deep")
         budget.spend_statements(self._cost, self._place)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from math import inf, isinf, nan, pi
 from typing import Any
 
-from gradcheck_cli.errors import Mistake, SpecError
+from gradcheck_cli.errors import Mistake, SpecError, did_you_mean
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.language import access, operators
 from gradcheck_cli.spec.language.calls import call
@@ -26,7 +26,6 @@ from gradcheck_cli.spec.language.pieces import (
     Place,
     Refusal,
     constant,
-    did_you_mean,
     kind_of,
     require_value,
     shown,
@@ -162,9 +161,7 @@ class Translator:
 
 
 STATIC_HINT = "static are constants, shapes, ndim, size, len, loop variables, and arithmetic on those"
-PREFIXES = frozenset(
-    {"np", "numpy", "np.linalg", "numpy.linalg", "linalg", "math", "scipy.special", "special", "np.special"}
-)
+PREFIXES = frozenset({"np", "numpy", "np.linalg", "numpy.linalg", "linalg", "math", "scipy.special", "special", "np.special"})
 
 
 def _constant(t: Translator, node: ast.Constant) -> Piece:
