@@ -44,6 +44,9 @@ UNDECIDED = (Verdict.UNSETTLED, Verdict.NOISE, Verdict.SCALES, Verdict.NEAR_KINK
 
 DEEP = -30
 """A kink is only believed when seen down to 2^-30 of the scale; structure finer than that goes unseen."""
+MARGIN = 8
+"""An accusation needs an error of more than so many times the bound: where a bound has failed, it was by a factor of three. An
+error of ten tolerances is still accused wherever the bound is within the tolerance."""
 HIGH = -3
 """Nothing is accused before steps up to 2^-3 of the scale have been heard."""
 
@@ -80,7 +83,7 @@ def judge(
                 point: |D| <= E <= 1e-9 of the largest slope around
     negligible  |a| is below the rule's own rounding (measured by its row), and the forward moves by no more than 8 EPS |f|
                 at any step up to 2^HIGH
-    disagree    |a - D| > tol + E and E < |a - D| / 2, after steps up to 2^HIGH, with noise that rounding explains (or down
+    disagree    |a - D| > tol + E and E < |a - D| / MARGIN, after steps up to 2^HIGH, with noise that rounding explains (or down
                 to 2^DEEP), no other scale backing a (one that could tell a from D), and quotients that do not keep
                 growing towards the smallest steps
     """
@@ -103,7 +106,7 @@ def judge(
             axis=0,
         )
         started_flat = slopes.flat[0]
-        disagree = (error > tol + E) & (error / 2 > E) & ~backed & (rounding_explains | deep)
+        disagree = (error > tol + E) & (error / MARGIN > E) & ~backed & (rounding_explains | deep)
         disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & (found.best >= 1) & ~still_growing(slopes, f)
         # A forward that never moves has slope 0 to within the rounding of its largest step.
         disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high
