@@ -164,6 +164,9 @@ def main() -> None:
     for name in ("evaluations", "inputs", "tensors"):
         setattr(everything, name, sum(getattr(t, name) for t in tallies.values()))
     print(f"all: accused {total['accused']}, undecided {share:.2f} %, evaluations per input entry {everything.per_entry():.2f}")
+    for ordinary, tally in tallies.items():
+        each = tally.evaluations / max(1, tally.counts["entries"])
+        print(f"{'ordinary' if ordinary else 'hard'}: {each:.2f} evaluations per Jacobian entry, all included")
     if options.undecided:
         for name, count in undecided.most_common():
             if count:
