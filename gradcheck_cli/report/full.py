@@ -174,7 +174,8 @@ def _finding(finding: Finding, options: Options) -> str:
 
     place = f"  {clean(str(finding.location))}" if finding.location else ""
     title = _paint(f"{_title(finding)}{place}", WORDS.get(finding.verdict, ("", "36"))[1], options)
-    return f"{INDENT}{title}\n{paragraph(finding.message, INDENT * 2, options)}"
+    causes = [f"likely cause: {d.message}" for d in finding.diagnosis]
+    return "\n".join([f"{INDENT}{title}", *(paragraph(text, INDENT * 2, options) for text in (finding.message, *causes))])
 
 
 def _facts(check: CheckResult) -> Iterator[str]:
