@@ -1,8 +1,9 @@
-"""Texts from strangers: each is refused or harmless, quickly, and nothing but SpecError ever comes out."""
+"""Texts from strangers: each is refused or harmless, and nothing but SpecError ever comes out.
+
+That they end soon is what the budgets are for (`spec/limits.py`): without them some of these would run for years.
+"""
 
 from __future__ import annotations
-
-import time
 
 import numpy as np
 import pytest
@@ -59,14 +60,12 @@ ESCAPES = [
 
 
 @pytest.mark.parametrize("code", NESTED + BOMBS + ESCAPES, ids=lambda code: ascii(code[:40]))
-def test_hostile_expressions_end_quickly_and_cleanly(code):
-    start = time.perf_counter()
+def test_hostile_expressions_end_cleanly(code):
     found = outcome(code, block=False)
     if isinstance(found, SpecError):
         assert all(m.location.path == "spec.yaml" and len(m.message) < 400 for m in found.mistakes)
     else:
         assert code not in BOMBS + ESCAPES or np.size(found.values) < 10
-    assert time.perf_counter() - start < 2
 
 
 HOSTILE_BLOCKS = [
@@ -97,11 +96,9 @@ HOSTILE_BLOCKS = [
 
 
 @pytest.mark.parametrize("code", HOSTILE_BLOCKS, ids=lambda code: ascii(code[:40]))
-def test_hostile_blocks_end_quickly_and_cleanly(code):
-    start = time.perf_counter()
+def test_hostile_blocks_end_cleanly(code):
     with pytest.raises(SpecError), np.errstate(all="ignore"):
         run(code, block=True)
-    assert time.perf_counter() - start < 3
 
 
 def test_functions_that_call_each_other_share_one_budget():
