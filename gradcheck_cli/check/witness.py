@@ -136,6 +136,8 @@ class Analytic(np.ndarray[Any, Any]):
         name = ufunc.__name__
         if out is not None:
             raise NotAnalyticError(f"{name} with out=")
+        if any(isinstance(x, np.ndarray) and x.dtype.kind == "c" and not _is_guarded(x) for x in inputs):
+            raise NotAnalyticError(f"{name} of what has lost its type")
         plain = [_plain(x) for x in inputs]
         if name in COMPARING:
             return getattr(ufunc, method)(*[np.real(x) for x in plain], **kwargs)
@@ -181,7 +183,14 @@ def _wrapped(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(map(_wrapped, value))
     array = np.asarray(value)
-    return array.view(Analytic) if array.dtype.kind == "c" else value
+    return array.view(Analytic).copy() if array.dtype.kind == "c" else value
+
+
+def _is_guarded(y: Any) -> bool:
+    """Whether nothing but guarded operations made `y`: it is analytic, or a view of what is (`np.asarray` makes one), which is
+    why these arrays own their numbers.
+    """
+    return isinstance(y, Analytic) or isinstance(getattr(y, "base", None), Analytic)
 
 
 def complex_step(
@@ -215,11 +224,16 @@ def _one(
 ) -> Array:
     direction = np.zeros(coordinates.size)
     direction[j] = h
-    moved = (arrays[position] + 1j * coordinates.tangent(direction)).view(Analytic)
+    moved = (arrays[position] + 1j * coordinates.tangent(direction)).view(Analytic).copy()
     try:
         with np.errstate(all="ignore"):
             found = primal(*[moved if k == position else np.array(a) for k, a in enumerate(arrays)])
-        parts = [np.asarray(_plain(found[k])) for k in kept]
+        parts = [found[k] for k in kept]
     except REFUSED:
         return np.zeros(0)
-    return np.concatenate([np.zeros(0), *(np.imag(y).ravel() / h for y in parts)])
+    return np.concatenate([np.zeros(0), *(_slope(y, h) for y in parts)])
+
+
+def _slope(y: Any, h: float) -> Array:
+    """What an output says; nothing where `np.asarray` took its type away half way, and with it all that it guards."""
+    return np.imag(_plain(y)).ravel() / h if _is_guarded(y) else np.full(np.size(y), np.nan)

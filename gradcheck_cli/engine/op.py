@@ -177,7 +177,7 @@ class Op:
         arrays = [x.data if type(x) is Tensor else x for x in inputs]
         y: Any = self.forward(*arrays, **params)
         many = isinstance(y, tuple | list)
-        y = tuple(map(np.asarray, y)) if many else np.asarray(y)
+        y = tuple(map(np.asanyarray, y)) if many else np.asanyarray(y)
         wanted: tuple[int, ...] = ()
         if MODE.enabled:
             wanted = tuple([i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.has_rule(i)])

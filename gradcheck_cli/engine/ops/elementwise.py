@@ -250,7 +250,7 @@ def _astype(x: Any, dtype: str) -> Any:
     if np.dtype(dtype).kind not in "biufc":
         raise TypeError(f"astype() makes numbers or booleans, not {dtype!r}")
     with np.errstate(invalid="ignore"):
-        return np.asarray(x).astype(dtype)
+        return np.asanyarray(x).astype(dtype)
 
 
 astype = elementwise("astype(x, dtype)", x=lambda g: g, forward=_astype, calls=("(3,), 'float64'",))

@@ -75,7 +75,7 @@ broadcast_to = movement(
 def _sum_to(x: Any, shape: Any) -> Any:
     """Sum over the axes that broadcasting an array of `shape` to x's shape would have repeated."""
     shape = (int(shape),) if np.ndim(shape) == 0 else tuple(shape)
-    x = np.asarray(x)
+    x = np.asanyarray(x)
     lead = x.ndim - len(shape)
     if lead < 0 or any(n not in (1, x.shape[lead + i]) for i, n in enumerate(shape)):
         raise ValueError(f"sum_to: shape {x.shape} is not a broadcast of {shape}")
