@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from os.path import dirname
 from typing import Any
 
 import numpy as np
 
-from gradcheck_cli.check.engine_problem import engine_problem
+from gradcheck_cli.check.engine_problem import engine_problem, engine_pullback, second_order
 from gradcheck_cli.check.problem import Input, Problem, Settings
 from gradcheck_cli.engine.batching import batched
 from gradcheck_cli.engine.function import CustomNode
@@ -213,3 +214,14 @@ def _problem(file: SpecFile, spec: FunctionSpec, case: Case, settings: Settings,
         location=rule.location if rule is not None else spec.location,
         jvp_location=spec.jvp_location,
     )
+
+
+def with_rules(problem: Problem, file: SpecFile, spec: FunctionSpec, case: Case) -> Problem:
+    """The same problem for other rules of its function: those of `spec`."""
+    function = SpecFunction(spec, functions_of(file), case.constants)
+    changed = replace(
+        problem,
+        pullback=engine_pullback(function, [x.requires_grad for x in problem.inputs]),
+        pushforward=function.forward_rule if spec.jvp is not None else None,
+    )
+    return replace(changed, second=lambda: second_order(changed, function))

@@ -8,7 +8,11 @@ from gradcheck_cli.spec.constants import kind_of
 from gradcheck_cli.spec.document import Text
 from gradcheck_cli.spec.draft import Draft
 from gradcheck_cli.spec.expressions import Callee, Program, Scope, compile_block, compile_expression
+from gradcheck_cli.spec.model import FunctionSpec
 from gradcheck_cli.spec.names import cotangents, output_values, problem_with
+
+Known = Draft | FunctionSpec
+"""What names a function's inputs, constants and outputs: on its way from the file, and finished."""
 
 
 class Functions:
@@ -18,7 +22,7 @@ class Functions:
         self.callees: dict[str, Callee] = {}
         self.unknown = set(names)
 
-    def add(self, draft: Draft) -> None:
+    def add(self, draft: Known) -> None:
         """Make a function known; with one output as long as its own are not."""
         self.callees[draft.name] = Callee(tuple(draft.inputs), len(draft.outputs) or 1)
         self.unknown.discard(draft.name)
@@ -74,7 +78,7 @@ def _comment_behind(text: Text) -> bool:
     return text.source.line(end.line)[end.column - 1 :].lstrip().startswith("#")
 
 
-def forward_scope(draft: Draft, functions: Functions) -> Scope:
+def forward_scope(draft: Known, functions: Functions) -> Scope:
     """What forward sees: inputs, constants, the file's functions."""
     constants = {name: value for name, value in draft.constants.items() if not problem_with(name)}
     texts = {name for name, value in constants.items() if "string" in kind_of(value)}
@@ -82,19 +86,19 @@ def forward_scope(draft: Draft, functions: Functions) -> Scope:
     return Scope(tensors, frozenset(constants.keys() - texts), frozenset(texts), functions.callees)
 
 
-def backward_scope(draft: Draft, functions: Functions) -> Scope:
+def backward_scope(draft: Known, functions: Functions) -> Scope:
     """What backward sees besides: forward's names, the outputs, and their cotangents."""
     return _rule_scope(draft, functions, set(cotangents(draft.outputs)))
 
 
-def jvp_scope(draft: Draft, functions: Functions) -> Scope:
+def jvp_scope(draft: Known, functions: Functions) -> Scope:
     """What jvp sees besides: forward's names, the outputs, and the inputs' tangents."""
     differentiable = [name for name, spec in draft.inputs.items() if spec is None or spec.requires_grad]
     tangents = {f"t_{name}" for name in differentiable if not problem_with(name)}
     return _rule_scope(draft, functions, tangents)
 
 
-def _rule_scope(draft: Draft, functions: Functions, own: set[str]) -> Scope:
+def _rule_scope(draft: Known, functions: Functions, own: set[str]) -> Scope:
     base, forward = forward_scope(draft, functions), draft.forward
     assigned = frozenset[str]() if forward is None else frozenset(forward.assigned)
     statics = frozenset[str]() if forward is None else forward.statics

@@ -1,0 +1,91 @@
+"""The self-test of spec files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from gradcheck_cli.check.problem import Input, Problem
+from gradcheck_cli.errors import GradcheckError, Mistake, SpecError
+from gradcheck_cli.run import Planned, plan
+from gradcheck_cli.selection import Selection
+from gradcheck_cli.selftest.result import FunctionResult, SelftestReport
+from gradcheck_cli.selftest.trial import Mutant, Stand, changed_gradients, trial
+from gradcheck_cli.spec.build import problems, with_rules
+from gradcheck_cli.spec.edits import edits
+from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
+from gradcheck_cli.spec.rule_texts import Recompiler, name_groups, rule_texts
+
+
+def selftest_specs(paths: Sequence[str], selection: Selection | None = None, of_each: int | None = None) -> SelftestReport:
+    """Corrupt every rule of the files; of each kind at most `of_each` per function, spread over the rule."""
+    planned, mistakes = plan(paths, selection or Selection())
+    by_function: dict[tuple[str, str], list[Planned]] = {}
+    for item in planned:
+        by_function.setdefault((item.file.path, item.function.name), []).append(item)
+    found = [_function(items, mistakes, of_each) for items in by_function.values()]
+    return SelftestReport(tuple(f for f in found if f is not None), tuple(mistakes))
+
+
+def _function(items: list[Planned], mistakes: list[Mistake], of_each: int | None) -> FunctionResult | None:
+    """One function; None where its inputs cannot be had, which is reported."""
+    file, function = items[0].file, items[0].function
+    result = FunctionResult(file.path, function.location, function.name, Counter(), Counter())
+    cases = [item.case for item in items if item.case.expect.verdict != "fail"]
+    skipped = _no_trial(function, cases)
+    if skipped:
+        return result._replace(skipped=skipped)
+    try:
+        stands = [stand for case in cases for stand in _stands(file, function, case)]
+    except SpecError as error:
+        mistakes += error.mistakes
+        return None
+    except GradcheckError as error:
+        return result._replace(skipped=f"the forward cannot be run: {error}", verdict="error")
+    verdict = min((s.result.verdict for s in stands), key=("error", "fail", "inconclusive", "pass").index)
+    if verdict in ("fail", "error"):
+        return result._replace(skipped="the rule does not pass as it is: gradcheck run says why", verdict=verdict)
+    mutants: Iterator[Mutant] = (m for make in (_edited(file, function), changed_gradients(stands)) for m in make)
+    tally = trial(stands, mutants if of_each is None else _some(list(mutants), of_each))
+    return result._replace(tried=tally.tried, killed=tally.killed, survivors=tally.survivors, verdict=verdict)
+
+
+def _no_trial(function: FunctionSpec, cases: list[Case]) -> str:
+    """Why a function is not tried."""
+    if function.surrogate:
+        return "a surrogate: its values are free"
+    if function.backward is None and function.jvp is None:
+        return "no rule of its own"
+    return "" if cases else "documented as wrong"
+
+
+def _stands(file: SpecFile, function: FunctionSpec, case: Case) -> Iterator[Stand]:
+    def redraw(number: int) -> tuple[Input, ...]:
+        return next(problems(file, function, case, {"seed": 1000 + number}))().inputs
+
+    for make in problems(file, function, case, {}):
+        yield Stand(make(), case, redraw)
+
+
+def _edited(file: SpecFile, function: FunctionSpec) -> Iterator[Mutant]:
+    """The rule's text, changed."""
+    recompiler = Recompiler(file, function)
+    for rule in rule_texts(function):
+        for edit in edits(rule, name_groups(function, rule)):
+            changed = recompiler.with_text(rule, edit.text)
+            if changed is not None:
+
+                def make(problem: Problem, stand: Stand, changed: FunctionSpec = changed) -> Problem:
+                    return with_rules(problem, file, changed, stand.subject)
+
+                yield Mutant(edit.kind, edit.location, edit.before, edit.after, make)
+
+
+def _some(mutants: list[Mutant], of_each: int) -> Iterator[Mutant]:
+    """Of each kind a few, spread over the whole."""
+    by_kind: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        by_kind.setdefault(mutant.kind, []).append(mutant)
+    for members in by_kind.values():
+        yield from islice(members, 0, None, max(1, -(-len(members) // of_each)))
