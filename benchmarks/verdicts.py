@@ -46,7 +46,7 @@ def problem_of(case: Case, x: np.ndarray, J: np.ndarray, settings: Settings) -> 
     return Problem(
         case.name,
         (Input("x", x),),
-        lambda a: (np.asarray(case.function(a)),),
+        lambda a: (np.asanyarray(case.function(a)),),
         lambda arrays: Pulled((y,), vjp, GraphStats()),
         settings=settings,
         batched_primal=many,
@@ -98,12 +98,12 @@ class Tally:
             self.counts[f"tried {size:g}"] += 1
             if verdict in FAILING:
                 self.counts[f"caught {size:g}"] += 1
-            elif verdict is not Verdict.AGREE and case.ordinary:
+            elif verdict not in PASSING and case.ordinary:
                 self.notes.append(
                     f"OPEN {size:g} {case.name} seed {seed} [{i},{j}] {verdict.name} x {x.ravel()[j]!r} J {J[i, j]!r} "
                     f"± {result.error_bound[i, j]:.1e}"
                 )
-            elif verdict is Verdict.AGREE:
+            elif verdict in PASSING:
                 self.counts[f"missed {size:g}"] += 1
                 self.notes.append(f"MISSED {size:g} {case.name} seed {seed} [{i},{j}] x {x.ravel()[j]!r} J {J[i, j]!r}")
 

@@ -109,3 +109,25 @@ def test_claims_that_are_not_finite_are_wrong_where_the_slope_is_a_number(claim)
 def test_inputs_that_are_not_finite_are_not_decided(value):
     report = verify(np.tanh, [np.array([value, 1.0])], backward=lambda g, x: g / np.cosh(x) ** 2)
     assert report.checks[0].verdict in ("pass", "inconclusive")
+
+
+@pytest.mark.parametrize("jump", [1.0, 1e-2, 1e-4, 1e-6])
+def test_a_weak_kink_is_no_error(jump):
+    def f(w):
+        return np.sin(w) + jump * np.maximum(w - 0.5, 0.0)
+
+    right = verify(f, [np.array([0.5])], backward=lambda g, w: g * (np.cos(w) + jump * (w > 0.5)))
+    assert right.checks[0].verdict == "pass"
+    wrong = verify(f, [np.array([0.5])], backward=lambda g, w: g * (np.cos(w) + 2 * jump))
+    assert wrong.checks[0].verdict == "fail"
+
+
+@pytest.mark.parametrize("claim", [1e-8, 1.01e-8, 2e-8, -1e-7])
+def test_a_slope_far_below_its_row_is_left_open(claim):
+    slopes = np.array([1e8, 1.0, 1e-8])
+    check = verify(
+        lambda x: np.sum(np.abs(x) * slopes),
+        [np.array([0.7, 1.3, 1.1])],
+        backward=lambda g, x: g * np.array([1e8, 1.0, claim]),
+    ).checks[0]
+    assert check.verdict == "inconclusive"

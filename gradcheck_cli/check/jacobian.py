@@ -102,8 +102,8 @@ class Comparison:
 
         open, |w - D| <= E and |w - a| <= tol     agree
         negligible, |w - a| > tol                 open: rounding is no excuse where there is a witness
-        accused, |w - a| <= |a - D| / 10          open: the forward may have lost all its digits under a smooth factor, which
-                                                  no difference can tell from a straight line
+        accused, |w - a| <= |a - D| / 10, and     open: the forward may have lost all its digits under a smooth factor, which
+        |a - D| s <= 2^-30 max(|f|, |x|)          no difference can tell from a straight line
         """
         tiny = self.verdict == Verdict.NEGLIGIBLE
         doubtful = tiny | np.isin(self.verdict, (Verdict.NOISE, Verdict.SCALES, Verdict.DISAGREE))
@@ -112,7 +112,25 @@ class Comparison:
             w = self.witness(columns)
             if w.shape == (len(columns), self.a.shape[1]):
                 self._weigh(columns, w)
-        self.verdict[self.verdict == Verdict.NEGLIGIBLE] = Verdict.AGREE
+        tiny = self.verdict == Verdict.NEGLIGIBLE
+        columns = np.flatnonzero(tiny.any(axis=1))
+        if len(columns):
+            still = self._still_anywhere(columns)
+            self.verdict[columns] = np.where(
+                tiny[columns], np.where(still, Verdict.AGREE, Verdict.NOISE), self.verdict[columns]
+            )
+
+    def _still_anywhere(self, columns: Array) -> Array:
+        """Whether an output stays bit for bit the same however far the coordinate goes, where the forward is defined at all:
+        then the slope is zero, and a claim below the rule's own rounding is no error.
+        """
+        still, heard = np.ones((len(columns), self.a.shape[1]), bool), np.zeros((len(columns), self.a.shape[1]), bool)
+        for far in (-64.0, -8.0, -1.0, 1.0, 8.0, 64.0):
+            values, _ = self.d.at(columns, far * self.d.scale[columns])
+            still &= (values == self.d.f0) | ~np.isfinite(values)
+            heard |= np.isfinite(values) & (abs(far) > 1)
+        result: Array = still & heard
+        return result
 
     def _weigh(self, columns: Array, w: Array) -> None:
         a, D, E, verdict = self.a[columns], self.numeric[columns], self.bound[columns], self.verdict[columns]
@@ -120,7 +138,9 @@ class Comparison:
             borne_out = np.abs(w - a) <= self.tol.of(a, w)
             still_open = np.isin(verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(E)
             agreed = (still_open & (np.abs(w - D) <= E) & borne_out) | ((verdict == Verdict.NEGLIGIBLE) & borne_out)
-            doubted = (verdict == Verdict.DISAGREE) & (np.abs(w - a) <= np.abs(a - D) / 10) & np.isfinite(a)
+            magnitude = np.maximum(np.abs(self.d.f0), np.abs(self.d.coordinates.x[columns])[:, None])
+            lost = np.abs(a - D) * self.d.scale[columns][:, None] <= 2.0**-30 * magnitude
+            doubted = (verdict == Verdict.DISAGREE) & (np.abs(w - a) <= np.abs(a - D) / 10) & np.isfinite(a) & lost
             doubted |= (verdict == Verdict.NEGLIGIBLE) & ~borne_out
         verdict[agreed], verdict[doubted] = Verdict.AGREE, Verdict.NOISE
         self.verdict[columns] = verdict
@@ -346,28 +366,47 @@ class Comparison:
         with np.errstate(all="ignore"):
             flat_bound = np.where(longest_flat > 0, 2 * EPS * magnitude / longest_flat, 0.0)
         deep = slopes.exponents[0] <= DEEP
+        reach = self._half_jump(group, slopes, f, x, sigma, rounding)
         negligible = 16 * EPS * self.row_scale[output] / s
-        verdict = judge(a, slopes, found, flat_bound, f, tol, deep, group.exponents[-1] >= HIGH, negligible)
+        verdict = judge(a, slopes, found, flat_bound, f, tol, deep, group.exponents[-1] >= HIGH, negligible, reach)
         D, E = found.D, found.E
         all_flat = np.all(slopes.flat, axis=0)
         D, E = np.where(all_flat, 0.0, D), np.where(all_flat, flat_bound, E)
-        kink, jump = kink_shape(slopes, f, beside_kink)
+        kinks = kink_shape(slopes, f, beside_kink)
+        kink, jump = kinks.kink, kinks.jump
         if deep:
-            inside = between(a, slopes.D[0], slopes.asym[0], flat_bound)
+            inside = between(a, kinks.D, kinks.asym, flat_bound)
             verdict[kink] = np.where(inside, Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE)[kink]
-            D, E = np.where(kink, slopes.D[0], D), np.where(kink, slopes.asym[0], E)
+            D, E = np.where(kink, kinks.D, D), np.where(kink, kinks.asym, E)
             verdict[jump & (0.1 * np.abs(D) < E) & (verdict == Verdict.UNSETTLED)] = Verdict.NEAR_KINK
         else:
             # What may be a kink is looked at further down before anything is said.
             verdict[kink | (jump & (verdict != Verdict.AGREE))] = Verdict.UNSETTLED
         self.numeric[column, output], self.bound[column, output] = D, E
-        further = kink | jump | (unexplained_noise(found, f) & ~deep)
+        with np.errstate(all="ignore"):
+            hiding = np.abs(a - D) <= reach + E
+        further = kink | jump | ((unexplained_noise(found, f) | hiding) & (verdict == Verdict.UNSETTLED) & ~deep)
         self._wish_further(group, slopes, found, further, complete)
         if last:
             verdict[verdict == Verdict.UNSETTLED] = Verdict.SCALES
             noisy = (verdict == Verdict.SCALES) & found.noise_limited & np.isfinite(E)
             verdict[noisy] = Verdict.NOISE
         self.verdict[column, output] = verdict
+
+    def _half_jump(self, group: _Entries, slopes: Slopes, f: Array, x: Array, sigma: Array, rounding: Array) -> Array:
+        """Half of the difference of the two one-sided slopes at the point, and its bound: how far from D a subgradient may lie.
+
+        (F - B)/2 is a series in h whose value at 0 is half of the jump of the slope, zero where the function is smooth.
+        """
+        if slopes.power != 2:
+            return np.zeros(f.shape)
+        rows = [group.exponents.index(e) for e in slopes.exponents]
+        up, down, h_up, h_down = (part[rows] for part in (group.up, group.down, group.h_up, group.h_down))
+        with np.errstate(all="ignore"):
+            halves = ((up - f) / h_up - (f - down) / h_down) / 2
+        found = estimate(slopes._replace(D=halves, power=1), f, x, 2 * sigma, 2 * rounding, np.zeros(f.shape))
+        reach: Array = 1.001 * np.abs(found.D) + found.E
+        return reach
 
     def _wish_further(self, group: _Entries, slopes: Slopes, found: Estimate, further: Array, complete: bool) -> None:
         steps = len(slopes.exponents)

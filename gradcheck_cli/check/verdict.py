@@ -76,6 +76,7 @@ def judge(
     deep: bool,
     high: bool,
     negligible: Array,
+    reach: Array,
 ) -> Array:
     """A verdict per entry; UNSETTLED where another look at other steps may decide.
 
@@ -85,7 +86,7 @@ def judge(
                 at any step up to 2^HIGH
     disagree    |a - D| > tol + E and E < |a - D| / MARGIN, after steps up to 2^HIGH, with noise that rounding explains (or down
                 to 2^DEEP), no other scale backing a (one that could tell a from D), and quotients that do not keep
-                growing towards the smallest steps
+                growing towards the smallest steps; nor is a within `reach` of D, a subgradient of a kink at the point
     """
     D, E = found.D, found.E
     with np.errstate(all="ignore"):
@@ -107,6 +108,7 @@ def judge(
         )
         started_flat = slopes.flat[0]
         disagree = (error > tol + E) & (error / MARGIN > E) & ~backed & (rounding_explains | deep)
+        disagree &= error > reach + E
         disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & (found.best >= 1) & ~still_growing(slopes, f)
         # A forward that never moves has slope 0 to within the rounding of its largest step.
         disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high
@@ -137,25 +139,40 @@ def unexplained_noise(found: Estimate, f: Array) -> Array:
     return loud
 
 
-def kink_shape(slopes: Slopes, f: Array, noise: Array) -> tuple[Array, Array]:
-    """Where the two one-sided slopes differ at the three smallest steps, by an amount that does not shrink with h: a kink;
-    and where the two one-sided values do: a jump.
+class Kinks(NamedTuple):
+    """Where entries sit on a kink or a jump, and the slopes on both sides of a kink, D - asym and D + asym."""
 
-    kink: asym h > 16 noise, asym ~ h^p with |p| <= 0.15 (smooth: p = 1, noise: p = -1), and D the same to asym / 5
+    kink: Array
+    jump: Array
+    D: Array
+    asym: Array
+
+
+def kink_shape(slopes: Slopes, f: Array, noise: Array) -> Kinks:
+    """Where the two one-sided slopes differ by an amount that does not shrink with h: a kink; and where the two one-sided
+    values do, at the three smallest steps: a jump.
+
+    kink: at three steps in a row asym h > 16 noise, asym ~ h^p with |p| <= 0.15 (smooth: p = 1, noise: p = -1), and D the same
+          to asym / 5; and at every smaller step noise would hide it
     jump: |f+ - f-| the same to 1e-3, and more than 2^-26 |f|
     """
+    kink, D, asym = np.zeros(f.shape, bool), slopes.D[0], slopes.asym[0]
     if len(slopes.h) < 3 or slopes.power != 2:
-        none = np.zeros(f.shape, bool)
-        return none, none
+        return Kinks(kink, kink, D, asym)
     with np.errstate(all="ignore"):
-        h, asym, rise = slopes.h[:3], slopes.asym[:3], np.abs(2 * slopes.h[:3] * slopes.D[:3])
-        loud = np.all(asym * h > 16 * noise, axis=0)
-        steady = np.ptp(slopes.D[:3], axis=0) <= np.min(asym, axis=0) / 5
-        exponent = np.log(asym[2] / asym[0]) / np.log(h[2] / h[0])
-        kink = loud & steady & (np.abs(exponent) <= 0.15)
+        for k in range(len(slopes.h) - 3, -1, -1):
+            three = slice(k, k + 3)
+            h, difference = slopes.h[three], slopes.asym[three]
+            loud = np.all(difference * h > 16 * noise, axis=0)
+            steady = np.ptp(slopes.D[three], axis=0) <= np.min(difference, axis=0) / 5
+            exponent = np.log(difference[2] / difference[0]) / np.log(h[2] / h[0])
+            hidden = np.all(difference[0] * slopes.h[:k] <= 16 * noise, axis=0)
+            found = loud & steady & hidden & (np.abs(exponent) <= 0.15)
+            kink, D, asym = kink | found, np.where(found, slopes.D[k], D), np.where(found, difference[0], asym)
+        rise = np.abs(2 * slopes.h[:3] * slopes.D[:3])
         jump = (np.ptp(rise, axis=0) <= 1e-3 * np.max(rise, axis=0)) & (np.min(rise, axis=0) > 2.0**-26 * np.abs(f))
         jump &= np.min(rise, axis=0) > 0
-    return kink, jump
+    return Kinks(kink, jump, D, asym)
 
 
 def between(a: Array, D: Array, asym: Array, E: Array) -> Array:
