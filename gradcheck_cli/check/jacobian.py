@@ -115,20 +115,18 @@ class Comparison:
         tiny = self.verdict == Verdict.NEGLIGIBLE
         columns = np.flatnonzero(tiny.any(axis=1))
         if len(columns):
-            still = self._still_anywhere(columns)
-            self.verdict[columns] = np.where(
-                tiny[columns], np.where(still, Verdict.AGREE, Verdict.NOISE), self.verdict[columns]
-            )
+            still = np.where(self._still_anywhere(columns), Verdict.AGREE, Verdict.NOISE)
+            self.verdict[columns] = np.where(tiny[columns], still, self.verdict[columns])
 
     def _still_anywhere(self, columns: Array) -> Array:
         """Whether an output stays bit for bit the same however far the coordinate goes, where the forward is defined at all:
         then the slope is zero, and a claim below the rule's own rounding is no error.
         """
         still, heard = np.ones((len(columns), self.a.shape[1]), bool), np.zeros((len(columns), self.a.shape[1]), bool)
-        for far in (-64.0, -8.0, -1.0, 1.0, 8.0, 64.0):
+        for far in (-64.0, -8.0, -1.0, -0.25, 0.25, 1.0, 8.0, 64.0):
             values, _ = self.d.at(columns, far * self.d.scale[columns])
             still &= (values == self.d.f0) | ~np.isfinite(values)
-            heard |= np.isfinite(values) & (abs(far) > 1)
+            heard |= np.isfinite(values)
         result: Array = still & heard
         return result
 
