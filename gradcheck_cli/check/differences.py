@@ -58,8 +58,8 @@ class Differences:
         self.evaluate, self.coordinates = evaluate, coordinates
         self.evaluations = 0
         self.scale = scale_of(coordinates)
-        # Twice, so that it is rounded as the perturbed copies are.
-        self.f0 = self._run(np.stack([coordinates.value, coordinates.value]))[0]
+        # Twice and in double precision, so that it is rounded as the perturbed copies are.
+        self.f0 = self._run(coordinates.displaced(np.zeros((2, coordinates.size))))[0]
         self._noise: Noise | None = None
 
     def step(self, columns: Array, exponent: int) -> Array:
