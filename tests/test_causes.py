@@ -36,7 +36,7 @@ WRONG = {
     "a broadcast not summed": ("missing_sum", lambda x, b: x + b, lambda g, x, b: (g, g), [X, B]),
     "one slice for the sum": ("missing_sum", lambda x, b: x * b, lambda g, x, b: (g * b, (g * x)[0]), [X, B]),
     "one entry": ("single_entry", np.sin, one_entry, [X]),
-    "the last row": ("factor", np.sin, last_row, [X]),
+    "the last row": ("region", np.sin, last_row, [X]),
     "the input in place of the output": ("input_for_out", np.exp, lambda g, x: g * x, [X]),
     "one side of zero": ("region", np.abs, lambda g, x: g * 1.0, [X]),
     "zero": ("zero", np.sin, lambda g, x: 0 * g, [X]),

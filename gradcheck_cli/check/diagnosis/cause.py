@@ -18,8 +18,10 @@ DIAGNOSED = frozenset({"GC102", "GC104", "GC110", "GC201"})
 """The findings that causes are looked for."""
 
 CAUSES: dict[str, str] = {
+    "edit": "one change of the rule's text, at the place that is named, mends it",
     "sign": "the gradient, or the input that the rule reads, has the wrong sign",
-    "factor": "off by one constant factor, or by one for each index along an axis",
+    "factor": "off by one constant factor",
+    "axis_factor": "off by one factor for each index along an axis",
     "mean_for_sum": "divided by the size of an axis, as a mean is",
     "sum_for_mean": "too large by the size of an axis: the division of a mean is missing",
     "missing_factor": "a factor that is an input or an output is missing, or is one too many",
@@ -27,9 +29,10 @@ CAUSES: dict[str, str] = {
     "permuted": "entries are in the wrong places: rolled, reversed or reordered along an axis",
     "swapped": "what belongs to one input was used for another",
     "missing_sum": "not all outputs that an entry reaches are summed over",
+    "reshaped": "the gradient has the right numbers in another shape",
+    "broadcast": "the gradient has to be repeated along an axis that it lacks",
     "averaged": "entries were averaged or summed that have to be kept apart",
-    "missing_term": "a term is missing",
-    "extra_term": "there is a term too many",
+    "missing_term": "off by one term: it is missing, or its sign or its factor is wrong",
     "zero": "zero where it should not be",
     "region": "wrong only where a condition on values or places holds",
     "single_entry": "wrong for one entry only",

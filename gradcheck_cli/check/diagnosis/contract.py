@@ -159,6 +159,9 @@ def _behaviour(r: dict[float, Array]) -> str:
         return "only the sign of the cotangent counts, or it is normalised: twice the cotangent gives the same gradient"
     if _same(two, 2 * one) and _same(minus, one):
         return "the sign of the cotangent is lost: its negative gives the same gradient, as abs(grad) does"
+    second, first = (two - 2 * one) / 2, (4 * one - two) / 2
+    if _same(minus, second - first) and _same(r[-2.0], 4 * second - 2 * first) and np.any(second):
+        return "a part of the gradient grows with the square of the cotangent, as a term with grad**2 does"
     if _same(two, 2 * one) and _same(r[-2.0], 2 * minus):
         return "the cotangent's positive and negative entries are treated differently, as relu(grad) or where(grad > 0, ...) do"
     small = _same(tiny, 2 * r[2.0**-21]) and _same(r[-(2.0**-20)], -tiny) and np.any(tiny)

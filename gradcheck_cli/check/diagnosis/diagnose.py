@@ -80,8 +80,9 @@ def _causes(
     if not np.any(e.A[e.decided]):
         return regions.zero(e)
     whole = chain(
-        moves.swapped_both(e, others),
-        factors.constant(e, known),
+        moves.swapped_both(e, others, signs=False),
+        factors.simple(e, known),
+        moves.swapped_both(e, others, signs=True),
         moves.moved(e),
         moves.conjugated(e),
         moves.swapped(e, others),
@@ -93,8 +94,9 @@ def _causes(
         terms.term(e, others, known),
         terms.averaged(e),
         elsewhere.diagnoses(place, e),
+        factors.constant(e, known),
     )
-    partial = chain(terms.left_out(e), regions.located(e, known), regions.zero(e))
+    partial = chain(terms.left_out(e), regions.where(e, known))
     return _first(whole) or (_first(costly) if e.A.size <= LARGE else ()) or partial
 
 

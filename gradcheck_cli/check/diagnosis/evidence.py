@@ -17,6 +17,8 @@ BUDGET = 1e7
 """Operations that a hypothesis may cost."""
 PROBES = 64
 """Entries on which a hypothesis is tried before all of them are computed."""
+SEVERAL = 3
+"""Wrong entries that are no chance, though they have one round value."""
 CLEAR = 3.0
 """Hypotheses are only tried where the claimed values are off by more than so many tolerances."""
 
@@ -72,8 +74,12 @@ class Evidence:
 
     @property
     def telling(self) -> bool:
-        """Whether agreement can hardly be chance: several different numbers, or one that is not round."""
-        return len(self.numbers) > 1 or not np.all(is_round(self.D[self.wrong]) & is_round(self.A[self.wrong]))
+        """Whether agreement can hardly be chance: several entries or different numbers, or one that is not round."""
+        return (
+            len(self.numbers) > 1
+            or int(self.wrong.sum()) >= SEVERAL
+            or not np.all(is_round(self.D[self.wrong]) & is_round(self.A[self.wrong]))
+        )
 
     def explains(self, B: Array, among: Array | None = None) -> bool:
         """Whether B in place of the claimed values leaves nothing wrong (among the marked entries)."""

@@ -13,12 +13,14 @@ from gradcheck_cli.check.diagnosis.evidence import Evidence, distinct
 Array = np.ndarray[Any, Any]
 Known = Sequence[tuple[str, Array]]
 SIMPLE = (2.0, 3.0, 4.0)
+SMALL = 5.0
+"""Factors below, but for 2, are chance too often where a single number shows them."""
 ENOUGH = 3
 """Different numbers that must show a factor which is not a simple one, or that match a known value."""
 
 
-def constant(e: Evidence, known: Known) -> Iterator[Diagnosis]:
-    """numeric = c claimed everywhere."""
+def simple(e: Evidence, known: Known) -> Iterator[Diagnosis]:
+    """numeric = c claimed everywhere, where c is -1, a small number, or the size of an axis (or one by it)."""
     c = e.ratio(e.wrong)
     if c is None or not e.scaled_explains(c):
         return
@@ -26,21 +28,28 @@ def constant(e: Evidence, known: Known) -> Iterator[Diagnosis]:
         yield Diagnosis("sign", f"the sign is wrong: {_shown(e, -1.0)}")
         return
     sizes = _sizes(e, known)
-    simple = [s for s in _candidates(sizes) if e.telling and e.scaled_explains(s)]
-    if not simple:
-        if len(e.numbers) >= ENOUGH:
-            yield Diagnosis("factor", f"a constant factor is wrong: {_shown(e, c)}{_is_known(e, c, known)}")
+    s = next((s for s in _candidates(sizes) if e.telling and e.scaled_explains(s)), None)
+    if s is None or (int(e.wrong.sum()) == 1 and abs(s) not in (2.0, 0.5) and 1 / SMALL < abs(s) < SMALL):
         return
-    s = simple[0]
     size = abs(s) if abs(s) > 1 else 1 / abs(s)
-    plain = Diagnosis("factor", f"a factor {_number(s)} is missing: {_shown(e, s)}{_is_known(e, s, known)}")
-    if s > 0 and round(size) in sizes and _sums(e):
+    what = f"{_number(s)} is missing" if abs(s) > 1 else f"{_number(1 / s)} is too many"
+    plain = Diagnosis("factor", f"a factor {what}: {_shown(e, s)}{_is_known(e, known)}")
+    # Where the forward takes a mean over an axis, its output does not have it.
+    in_output = any(round(size) in e.outputs.arrays[k].shape for k in e.outputs.kept)
+    if s > 0 and round(size) in sizes and _sums(e) and not (s < 1 and in_output):
         n = round(size)
         what = "a mean stands where a sum belongs" if s > 1 else "a sum stands where a mean belongs"
         mean = Diagnosis("mean_for_sum" if s > 1 else "sum_for_mean", f"{what}: {_shown(e, s)}, and {sizes[n]} is {n}")
         yield from (plain, mean) if n == 2 else (mean, plain)
     else:
         yield plain
+
+
+def constant(e: Evidence, known: Known) -> Iterator[Diagnosis]:
+    """numeric = c claimed everywhere, whatever c is."""
+    c = e.ratio(e.wrong)
+    if c is not None and len(e.numbers) >= ENOUGH and e.scaled_explains(c):
+        yield Diagnosis("factor", f"off by one factor everywhere: {_shown(e, c)}{_is_known(e, known)}")
 
 
 def _shown(e: Evidence, c: float) -> str:
@@ -50,9 +59,8 @@ def _shown(e: Evidence, c: float) -> str:
 
 
 def _number(c: float) -> str:
-    if abs(c) >= 1:
-        return f"{c:g}"
-    return f"1/{1 / c:g}" if c > 0 else f"-1/{-1 / c:g}"
+    whole = round(c * c)
+    return f"{c:g}" if abs(c - round(c)) < 1e-9 * abs(c) else f"{'-' if c < 0 else ''}sqrt({whole})"
 
 
 def _sizes(e: Evidence, known: Known) -> dict[int, str]:
@@ -84,15 +92,12 @@ def _sums(e: Evidence) -> bool:
     return bool((there.sum(0) > 1).any() or (there.sum(1) > 1).any())
 
 
-def _is_known(e: Evidence, c: float, known: Known) -> str:
-    """` (= beta)` where the factor is a number that the rule knows."""
-    for name, v in known:
-        if v.size == 1 and abs(float(v.flat[0])) not in (0.0, 1.0, 2.0, 0.5):
-            value = float(v.flat[0])
-            for text, other in ((name, value), (f"1/{name}", 1 / value), (f"{name}**2", value * value), (f"-{name}", -value)):
-                if abs(c - other) <= 1e-9 * abs(other) or e.scaled_explains(other):
-                    return f" ({text})"
-    return ""
+def _is_known(e: Evidence, known: Known) -> str:
+    """` (= beta)` where the factor is a number that the rule knows, or the quotient of two."""
+    numbers = [(name, float(v.flat[0])) for name, v in known if v.size == 1 and float(v.flat[0]) not in (0.0, 1.0, -1.0)]
+    forms = [form for a, u in numbers for form in ((a, u), (f"1/{a}", 1 / u), (f"{a}**2", u * u), (f"-{a}", -u))]
+    forms += [(f"{a}/{b}", u / v) for a, u in numbers[:8] for b, v in numbers[:8] if a != b]
+    return next((f" (= {text})" for text, other in forms if e.scaled_explains(other)), "")
 
 
 def along_an_axis(e: Evidence) -> Iterator[Diagnosis]:
@@ -117,17 +122,20 @@ def _along(e: Evidence, places: tuple[int, ...], columns: bool) -> Iterator[Diag
             if c is None or len(distinct(e.D[among])) < ENOUGH or not e.explains(c * e.A, among):
                 break
             factors.append(c)
-        if len(factors) == n and len(distinct(np.array(factors))) > 1:
+        wrong = [c for c in factors if abs(c - 1) > 1e-9]
+        if len(factors) == n and len(distinct(np.array(wrong))) > 1:
             shown = ", ".join(f"{c:.6g}" for c in factors[:6]) + (", ..." if n > 6 else "")
             of = e.name if columns else e.output
-            yield Diagnosis("factor", f"a factor for each index along axis {axis} of {of}: numeric = ({shown}) x claimed")
+            yield Diagnosis(
+                "axis_factor", f"off by one factor for each index along axis {axis} of {of}: numeric = ({shown}) x claimed"
+            )
 
 
 FORMS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
-    ("{}", lambda v: v),
-    ("1/{}", lambda v: 1 / v),
-    ("{}**2", lambda v: v * v),
-    ("{}**-2", lambda v: 1 / (v * v)),
+    ("{} is missing", lambda v: v),
+    ("{} is too many", lambda v: 1 / v),
+    ("{}**2 is missing", lambda v: v * v),
+    ("{}**2 is too many", lambda v: 1 / (v * v)),
 )
 
 
@@ -145,8 +153,7 @@ def known_value(e: Evidence, known: Known) -> Iterator[Diagnosis]:
                 if len(distinct(scale)) < ENOUGH or len(e.numbers) < ENOUGH:
                     continue
                 if e.scaled_explains(scale[None, :] if columns else scale[:, None]):
-                    what = f"the factor {form.format(name)} is missing: numeric = {form.format(name)} x claimed on {e.count()}"
-                    yield Diagnosis("missing_factor", what)
+                    yield Diagnosis("missing_factor", f"the factor {form.format(name)}: put right, {e.count()} agree")
                     return
 
 

@@ -16,10 +16,13 @@ Move = tuple[str, str, Array]
 """Cause, words with a place for the array's name, and where each flat entry is taken from."""
 
 
-def swapped_both(e: Evidence, others: Sequence[Evidence]) -> Iterator[Diagnosis]:
-    """The gradient of this input was given for another one, and the reverse."""
+def swapped_both(e: Evidence, others: Sequence[Evidence], signs: bool) -> Iterator[Diagnosis]:
+    """The gradient of this input was given for another one, and the reverse; `signs`: where two wrong signs do the same."""
     for o in _comparable(e, others):
-        if o.wrong.any() and e.telling and e.explains(o.A) and o.explains(e.A):
+        if not o.wrong.any() or (e.scaled_explains(-1.0) and o.scaled_explains(-1.0)) != signs:
+            continue
+        # Two numbers that are each other's are no chance, even if they are round.
+        if e.explains(o.A) and o.explains(e.A):
             what = f"the gradients of {e.name} and {o.name} are swapped: each equals the other's on {e.count()}"
             yield Diagnosis("swapped", what)
 

@@ -30,10 +30,9 @@ def term(e: Evidence, others: Sequence[Evidence], known: Known) -> Iterator[Diag
 
 
 def _term(e: Evidence, c: float, words: str) -> Diagnosis:
-    size = "" if abs(c) == 1 else f"{abs(c):g} x "
-    if c > 0:
-        return Diagnosis("missing_term", f"a term is missing: numeric - claimed = {size}{words} on {e.count()}")
-    return Diagnosis("extra_term", f"a term is too many: claimed - numeric = {size}{words} on {e.count()}")
+    size = {1.0: "", -1.0: "-"}.get(c, f"{c:g} x ")
+    fault = "it is missing, or its sign or its factor is wrong"
+    return Diagnosis("missing_term", f"off by one term: numeric - claimed = {size}{words} on {e.count()}; {fault}")
 
 
 def _product(e: Evidence, known: Known) -> Iterator[Diagnosis]:
@@ -91,6 +90,7 @@ def left_out(e: Evidence) -> Iterator[Diagnosis]:
         return
     yield from _one_slice(e)
     yield from _overwritten(e)
+    yield from _unmixed(e)
 
 
 def _one_slice(e: Evidence) -> Iterator[Diagnosis]:
@@ -121,6 +121,21 @@ def _overwritten(e: Evidence) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "missing_sum", f"{what}: {int(several.sum())} entries reach several outputs, and only one of these counts for each"
         )
+
+
+def _unmixed(e: Evidence) -> Iterator[Diagnosis]:
+    """Only the diagonal counts, where each output depends on all entries along an axis."""
+    shape, index = e.places, np.arange(e.A.shape[1])
+    rows, columns = np.nonzero(e.wrong)
+    if e.out_places != shape or len(shape) > 4 or np.any(rows == columns) or np.any(e.A[~np.eye(len(index), dtype=bool)]):
+        return
+    there = np.array(np.unravel_index(rows, shape)) != np.array(np.unravel_index(columns, shape))
+    axes = np.flatnonzero(there.any(1))
+    count = int(np.prod([shape[k] for k in axes]))
+    if count >= 3 and np.all(np.bincount(rows, minlength=len(index)) == count - 1):
+        along = f"axis {', '.join(map(str, axes))}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
+        what = f"a sum over {along} is missing: each entry of {e.output} depends on all entries of {e.name} along it"
+        yield Diagnosis("missing_sum", f"{what}, but only its own one counts")
 
 
 def _broadcasts(small: tuple[int, ...], shape: tuple[int, ...]) -> bool:
