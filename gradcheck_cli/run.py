@@ -143,8 +143,8 @@ def _results(
             return
 
 
-def run_one(item: Planned, overrides: Mapping[str, Any]) -> CheckResult | SpecError:
-    """One check: every draw of its inputs, until one is found wrong."""
+def run_one(item: Planned, overrides: Mapping[str, Any], explain: bool = True) -> CheckResult | SpecError:
+    """One check: every draw of its inputs, until one is found wrong; `explain`: whether to look for what would mend it."""
     import numpy as np
 
     from gradcheck_cli.check.check import check
@@ -154,7 +154,12 @@ def run_one(item: Planned, overrides: Mapping[str, Any]) -> CheckResult | SpecEr
     try:
         with np.errstate(all="ignore"):
             for make in problems(item.file, item.function, item.case, overrides):
-                result = check(make())
+                problem = make()
+                result = check(problem, explain=explain)
+                if explain and result.verdict == "fail" and item.case.expect.verdict != "fail":
+                    from gradcheck_cli.spec.repair import Wrong, mended
+
+                    result = mended(result, Wrong(problem, item.file, item.function, item.case, overrides))
                 merged = result if merged is None else _worse(merged, result)
                 if merged.verdict in ("fail", "error"):
                     break

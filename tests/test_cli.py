@@ -442,7 +442,8 @@ def test_narrow_and_wide(gradcheck, spec, monkeypatch, width):
     for number in re.findall(r"-?\d\.\d{3,}(?! s)|\d\.\de-\d\d", wide):
         assert re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", out), f"{number} was cut at {width} columns"
     free = ("repeat:", "FAIL", "GC201", "Jacobian mismatches")  # a command to copy, places to click on
-    too_wide = [line for line in out.splitlines() if len(line) > width and not line.strip().startswith(free)]
+    lines = [line for line in out.splitlines() if len(line.split()) > 1]  # one word, such as a long path, cannot be broken
+    too_wide = [line for line in lines if len(line) > width and not line.strip().startswith(free)]
     assert width < 40 or too_wide == []
     assert width < 80 or re.search(r"^  w\[\d,\d\]  out\[\d,\d\] ", out, re.M), "a table, not paragraphs"
 

@@ -84,7 +84,7 @@ def test_mistake_is_found_as_the_file_says(name: str) -> None:
 
 
 def checked(file: SpecFile, function: FunctionSpec, case: Case) -> CheckResult:
-    result = run_one(Planned(file, function, case), {})
+    result = run_one(Planned(file, function, case), {}, explain=False)
     assert isinstance(result, CheckResult), result
     return result
 

@@ -24,6 +24,8 @@ SUMMED = "added sum_to"
 """A kind that only mends."""
 SWAPS = 3
 """A name is replaced by at most so many others of its group; None in its place: by all."""
+OF_MATRICES = ("matmul", "dot", "inv", "pinv", "solve", "solve_triangular", "cholesky", "outer")
+"""Functions of which a transpose may be forgotten."""
 FACTORS = (2, 0.5)
 OFF = (1e-3, 1e-6)
 """By how much of itself a constant is changed."""
@@ -71,6 +73,7 @@ def edits(rule: RuleText, groups: NameGroups, kinds: Collection[str] = KINDS, sw
 class _Editor:
     def __init__(self, rule: RuleText, groups: NameGroups, swaps: int | None) -> None:
         self.rule, self.groups, self.swaps = rule, groups, swaps
+        self.covered = () if swaps is None else (at.RETURNED,)
         local = [name for name in rule.program.assigned if name not in rule.program.statics]
         self.local = tuple(name for name in local if not any(name in group for group in groups))
         self.parsed = rule.parsed()
@@ -97,6 +100,7 @@ class _Editor:
                 yield self._replace("transpose", site.node, self._piece(site.node.value, ATOM))
             elif isinstance(site.node, ast.Name):
                 yield from self._names(site.node)
+                yield from self._transposed(site.node) if self.swaps is None else ()
             elif isinstance(site.node, ast.Constant):
                 yield from self._constants(site)
         if isinstance(tree, ast.Module):
@@ -136,7 +140,7 @@ class _Editor:
         node, role = site
         if role == at.ADDED:
             yield from self._flipped(node)
-        if role in (at.FACTOR, at.EVEN, at.LOGICAL, at.RETURNED, at.ADDED) or not _is_number(node):
+        if role in (at.FACTOR, at.EVEN, at.LOGICAL, at.ADDED, *self.covered) or not _is_number(node):
             return
         minus = next((part for part in product_parts(node) if _is_minus(part)), None)
         if isinstance(minus, ast.UnaryOp):
@@ -155,7 +159,7 @@ class _Editor:
 
     def _factors(self, site: Site) -> Iterator[Edit]:
         node, role = site
-        if role in (at.FACTOR, at.COMPARED, at.LOGICAL, at.RETURNED) or not _is_number(node):
+        if role in (at.FACTOR, at.COMPARED, at.LOGICAL, *self.covered) or not _is_number(node):
             return
         for factor in FACTORS:
             if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
@@ -205,8 +209,8 @@ class _Editor:
             yield self._replace("dropped sum", node, inner)
         if name in ("sum", "mean"):
             yield self._renamed(node, "mean" if name == "sum" else "sum")
-        if name in ("matmul", "dot"):
-            for part in at.tensor_arguments(node):
+        if name in OF_MATRICES:
+            for part in (node, *at.tensor_arguments(node)):
                 yield from self._transposed(part)
 
     def _renamed(self, node: ast.Call, new: str) -> Edit:
