@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -17,12 +17,22 @@ from gradcheck_cli.report.formats import FORMATS, Options, render
 
 if TYPE_CHECKING:
     from gradcheck_cli.check.result import CheckResult
+    from gradcheck_cli.selftest.result import FunctionResult
+
+Named = TypeVar("Named", "CheckResult", "FunctionResult")
+"""A result that a progress bar can call by its name."""
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 EPILOG = """\b
 Exit codes: 0 every check passed, 1 some rule is wrong, 2 bad usage or an
 invalid spec, 3 something could not be decided, 4 an internal error,
 5 nothing was selected."""
+
+SELFTEST_EPILOG = """\b
+Exit codes: 0 all found wrong, but for those that change nothing or too little
+to be seen; 1 one survived without a reason, or a rule is wrong as it is; 2 bad
+usage or an invalid spec; 3 some survived only because the inputs hide them;
+4 an internal error; 5 nothing was selected."""
 
 
 class Commands(click.Group):
@@ -100,6 +110,29 @@ def _list(paths: tuple[str, ...], selection: Any, output: str | None) -> None:
     click.get_current_context().exit(2 if mistakes else 0 if planned else 5)
 
 
+@main.command(epilog=SELFTEST_EPILOG)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("-k", "keyword", default="", metavar="EXPR", help="Only cases whose function[case] matches; with --ops, ops.")
+@click.option("--ops", "of_ops", is_flag=True, help="Try the derivatives of the functions that a spec may call instead.")
+@click.option("-v", "--verbose", count=True, help="Show the kinds of every function.")
+@click.option("--output-format", type=click.Choice(["full", "json"]), default="full", help="How to write it.  [default: full]")
+def selftest(paths: tuple[str, ...], keyword: str, of_ops: bool, verbose: int, output_format: str) -> None:
+    """Corrupt every rule in many small ways, and count how many of the corrupted rules are found wrong at these inputs."""
+    from gradcheck_cli.selection import Selection, keyword_matcher
+    from gradcheck_cli.selftest.ops import selftest_ops
+    from gradcheck_cli.selftest.render import render as render_selftest
+    from gradcheck_cli.selftest.specs import selftest_specs
+
+    if bool(paths) == of_ops:
+        raise click.UsageError("give spec files, or --ops")
+    if of_ops:
+        report = selftest_ops(keyword_matcher(keyword), _watch)
+    else:
+        report = selftest_specs(paths, Selection(keyword=keyword), watch=_watch)
+    _write(render_selftest(report, output_format, _options(verbose, None)), None)
+    click.get_current_context().exit(report.exit_code)
+
+
 @main.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def ops(names: tuple[str, ...]) -> None:
@@ -162,12 +195,12 @@ def _encodable(text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _watch(results: Iterator[CheckResult], count: int) -> Iterable[CheckResult]:
+def _watch(results: Iterator[Named], count: int) -> Iterable[Named]:
     """Pass the results on; on a terminal show a progress bar once it takes longer than a second."""
     return _with_progress(results, count) if sys.stderr.isatty() else results
 
 
-def _with_progress(results: Iterator[CheckResult], count: int) -> Iterator[CheckResult]:
+def _with_progress(results: Iterator[Named], count: int) -> Iterator[Named]:
     import time
 
     start, progress = time.monotonic(), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from gradcheck_cli.errors import Location, Mistake
@@ -50,6 +51,15 @@ class FunctionResult(NamedTuple):
     """Why nothing was tried; empty where something was."""
     verdict: str = "pass"
     """Of the function's own rule, at the same inputs."""
+
+    @property
+    def name(self) -> str:
+        """What a progress bar shows."""
+        return self.function
+
+
+Watch = Callable[[Iterator[FunctionResult], int], Iterable[FunctionResult]]
+"""Sees results go by, and how many there will be."""
 
 
 class SelftestReport(NamedTuple):

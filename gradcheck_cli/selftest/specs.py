@@ -10,7 +10,7 @@ from gradcheck_cli.check.problem import Input, Problem
 from gradcheck_cli.errors import GradcheckError, Mistake, SpecError
 from gradcheck_cli.run import Planned, plan
 from gradcheck_cli.selection import Selection
-from gradcheck_cli.selftest.result import FunctionResult, SelftestReport
+from gradcheck_cli.selftest.result import FunctionResult, SelftestReport, Watch
 from gradcheck_cli.selftest.trial import Mutant, Stand, changed_gradients, trial
 from gradcheck_cli.spec.build import problems, with_rules
 from gradcheck_cli.spec.edits import edits
@@ -18,14 +18,17 @@ from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
 from gradcheck_cli.spec.rule_texts import Recompiler, name_groups, rule_texts
 
 
-def selftest_specs(paths: Sequence[str], selection: Selection | None = None, of_each: int | None = None) -> SelftestReport:
+def selftest_specs(
+    paths: Sequence[str], selection: Selection | None = None, of_each: int | None = None, watch: Watch | None = None
+) -> SelftestReport:
     """Corrupt every rule of the files; of each kind at most `of_each` per function, spread over the rule."""
     planned, mistakes = plan(paths, selection or Selection())
     by_function: dict[tuple[str, str], list[Planned]] = {}
     for item in planned:
         by_function.setdefault((item.file.path, item.function.name), []).append(item)
-    found = [_function(items, mistakes, of_each) for items in by_function.values()]
-    return SelftestReport(tuple(f for f in found if f is not None), tuple(mistakes))
+    found = (f for items in by_function.values() if (f := _function(items, mistakes, of_each)) is not None)
+    functions = tuple(found if watch is None else watch(found, len(by_function)))
+    return SelftestReport(functions, tuple(mistakes))
 
 
 def _function(items: list[Planned], mistakes: list[Mistake], of_each: int | None) -> FunctionResult | None:
