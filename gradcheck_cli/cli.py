@@ -115,9 +115,19 @@ def _list(paths: tuple[str, ...], selection: Any, output: str | None) -> None:
 @click.option("-k", "keyword", default="", metavar="EXPR", help="Only cases whose function[case] matches; with --ops, ops.")
 @click.option("--ops", "of_ops", is_flag=True, help="Try the derivatives of the functions that a spec may call instead.")
 @click.option("-v", "--verbose", count=True, help="Show the kinds of every function.")
+@click.option("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
 @click.option("--output-format", type=click.Choice(["full", "json"]), default="full", help="How to write it.  [default: full]")
-def selftest(paths: tuple[str, ...], keyword: str, of_ops: bool, verbose: int, output_format: str) -> None:
-    """Corrupt every rule in many small ways, and count how many of the corrupted rules are found wrong at these inputs."""
+@click.option("-o", "--output", metavar="FILE", help="Write the report to a file.")
+def selftest(
+    paths: tuple[str, ...],
+    keyword: str,
+    of_ops: bool,
+    verbose: int,
+    seed: int | None,
+    output_format: str,
+    output: str | None,
+) -> None:
+    """Corrupt every rule in many small ways, and count how many corrupted rules are found wrong at these inputs."""
     from gradcheck_cli.selection import Selection, keyword_matcher
     from gradcheck_cli.selftest.ops import selftest_ops
     from gradcheck_cli.selftest.render import render as render_selftest
@@ -126,10 +136,10 @@ def selftest(paths: tuple[str, ...], keyword: str, of_ops: bool, verbose: int, o
     if bool(paths) == of_ops:
         raise click.UsageError("give spec files, or --ops")
     if of_ops:
-        report = selftest_ops(keyword_matcher(keyword), _watch)
+        report = selftest_ops(keyword_matcher(keyword), seed or 0, watch=_watch)
     else:
-        report = selftest_specs(paths, Selection(keyword=keyword), watch=_watch)
-    _write(render_selftest(report, output_format, _options(verbose, None)), None)
+        report = selftest_specs(paths, Selection(keyword=keyword), {"seed": seed}, watch=_watch)
+    _write(render_selftest(report, output_format, _options(verbose, output)), output)
     click.get_current_context().exit(report.exit_code)
 
 

@@ -22,9 +22,7 @@ def failure(code, block=None):
     with pytest.raises(SpecError) as caught:
         run(code, block)
     shift = (1, 2) if block else (0, 0)
-    return [
-        (m.location.line - shift[0], m.location.column - shift[1], m.message, m.hint) for m in caught.value.mistakes
-    ]
+    return [(m.location.line - shift[0], m.location.column - shift[1], m.message, m.hint) for m in caught.value.mistakes]
 
 
 # Meaning.

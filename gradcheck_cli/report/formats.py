@@ -31,3 +31,8 @@ def render(report: Report, format: str = "full", options: Options | None = None)
     module = import_module(f"gradcheck_cli.report.{format}")
     text: str = module.render(report, options or Options())
     return text
+
+
+def paint(text: str, code: str, options: Options) -> str:
+    """`text` in the colour of an ANSI code, where colour is wanted."""
+    return f"\x1b[{code}m{text}\x1b[0m" if options.color else text

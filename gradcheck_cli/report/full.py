@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gradcheck_cli.report.clean import clean, to_ascii
 from gradcheck_cli.report.concise import summary_line
-from gradcheck_cli.report.formats import Options
+from gradcheck_cli.report.formats import Options, paint
 
 if TYPE_CHECKING:
     from gradcheck_cli.check.findings import Finding
@@ -35,17 +35,13 @@ def render(report: Report, options: Options) -> str:
     return to_ascii(text) if options.ascii_only else text
 
 
-def _paint(text: str, code: str, options: Options) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if options.color else text
-
-
 def _mistake(text: str, options: Options) -> str:
-    return f"{_paint('ERROR', WORDS['error'][1], options)} {clean(text)}\n"
+    return f"{paint('ERROR', WORDS['error'][1], options)} {clean(text)}\n"
 
 
 def _summary(report: Report, options: Options) -> str:
     verdict = {0: "pass", 1: "fail", 3: "inconclusive"}.get(report.exit_code, "error")
-    return _paint(clean(summary_line(report)), f"1;{WORDS[verdict][1]}", options)
+    return paint(clean(summary_line(report)), f"1;{WORDS[verdict][1]}", options)
 
 
 # One line.
@@ -55,7 +51,7 @@ def _headline(check: CheckResult, options: Options) -> str:
     """`PASS  specs/a.yaml:2  quadratic  4 entries, largest relative error 1.2e-11`."""
     word, code = WORDS[check.verdict]
     place = f"{clean(check.file)}:{check.location.line}  " if check.file and check.location else ""
-    return f"{_paint(f'{word:<5}', code, options)} {place}{_paint(clean(check.name), '1', options)}  {_in_short(check)}"
+    return f"{paint(f'{word:<5}', code, options)} {place}{paint(clean(check.name), '1', options)}  {_in_short(check)}"
 
 
 def _in_short(check: CheckResult) -> str:
@@ -173,7 +169,7 @@ def _finding(finding: Finding, options: Options) -> str:
     from gradcheck_cli.report.table import paragraph
 
     place = f"  {clean(str(finding.location))}" if finding.location else ""
-    title = _paint(f"{_title(finding)}{place}", WORDS.get(finding.verdict, ("", "36"))[1], options)
+    title = paint(f"{_title(finding)}{place}", WORDS.get(finding.verdict, ("", "36"))[1], options)
     causes = [f"likely cause: {d.message}" for d in finding.diagnosis]
     return "\n".join([f"{INDENT}{title}", *(paragraph(text, INDENT * 2, options) for text in (finding.message, *causes))])
 

@@ -29,26 +29,32 @@ OF_THE_COTANGENT: dict[str, Callable[[Array], Array]] = {"g**2": np.square, "abs
 """What a rule may do to its cotangent: kind `nonlinear`."""
 
 
-def selftest_ops(wants: Callable[[str], bool] | None = None, watch: Watch | None = None) -> SelftestReport:
-    """Corrupt the rules of the table's ops (or of those wanted, by name) at their example calls."""
+def selftest_ops(
+    wants: Callable[[str], bool] | None = None,
+    seed: int = 0,
+    *,
+    of_each: int | None = None,
+    watch: Watch | None = None,
+) -> SelftestReport:
+    """Corrupt the rules of the table's ops (or of those wanted, by name) at their example calls; of each kind `of_each`."""
     ops = [op for name, op in sorted(TABLE.items()) if isinstance(op, Op) and (wants is None or wants(name))]
-    found = map(_op, ops)
+    found = (_op(op, DRAWS * seed, of_each) for op in ops)
     with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
         return SelftestReport(tuple(found if watch is None else watch(found, len(ops))))
 
 
-def _op(op: Op) -> FunctionResult:
+def _op(op: Op, first: int, of_each: int | None) -> FunctionResult:
     """One op; where the drawn inputs hide something, others are drawn."""
     if not op.differentiable:
         return FunctionResult("", None, op.name, Counter(), Counter(), skipped="no derivative")
-    for draw in range(DRAWS):
-        result = _at_draw(op, draw)
+    for draw in range(first, first + DRAWS):
+        result = _at_draw(op, draw, of_each)
         if all(s.reason != HIDDEN for s in result.survivors):
             break
     return result
 
 
-def _at_draw(op: Op, draw: int) -> FunctionResult:
+def _at_draw(op: Op, draw: int, of_each: int | None) -> FunctionResult:
     result = FunctionResult("", None, op.name, Counter(), Counter())
     try:
         stands = [stand for number, text in enumerate(op.calls) for stand in _stands(op, text, number, draw)]
@@ -61,7 +67,7 @@ def _at_draw(op: Op, draw: int) -> FunctionResult:
         return result._replace(skipped="the rule does not pass as it is", verdict=verdict)
     outside = op.family.name == "composite" or bool(op.variadic)
     mutants = [*(changed_gradients(stands) if outside else _changed_rules(op, stands)), *_changed_cotangents()]
-    tally = trial(stands, mutants)
+    tally = trial(stands, mutants, of_each)
     return result._replace(tried=tally.tried, killed=tally.killed, survivors=tally.survivors, verdict=verdict)
 
 

@@ -96,7 +96,7 @@ class Equality:
             if not same:
                 return r.HIDDEN, ""
         count = len(self.points())
-        return r.EQUIVALENT, f"{count} other points tried" if count else "no other point could be tried"
+        return r.EQUIVALENT, f"also at {count} other points" if count else "no other point could be tried"
 
     def points(self) -> list[tuple[Stand, Problem]]:
         """Other points of the same shapes, at which the function's own rule is right."""

@@ -8,52 +8,53 @@ from collections.abc import Iterator
 from typing import Any
 
 from gradcheck_cli.report.clean import clean, to_ascii
-from gradcheck_cli.report.formats import Options
+from gradcheck_cli.report.formats import Options, paint
 from gradcheck_cli.selftest.result import REASONS, FunctionResult, SelftestReport, Survivor
 
 SCHEMA_VERSION = 1
 LONGEST = 60
 """Characters of a sub-expression that are shown."""
+WORDS = {"PASS": "32", "FAIL": "31", "OPEN": "33", "ERROR": "35", "SKIP": "2"}
+"""What heads a function's line, and the colour (an ANSI code) of each."""
+INDENT = " " * 6
 
 
 def render(report: SelftestReport, format: str, options: Options) -> str:
     """The report as text, in the format `full` or `json`; ends in a newline."""
     if format == "json":
         return json.dumps(as_dict(report), indent=1) + "\n"
-    lines = [f"{m}\n" for m in report.mistakes]
+    lines = [f"{paint('ERROR', WORDS['ERROR'], options)} {clean(str(m))}\n" for m in report.mistakes]
     lines += [line for f in report.functions for line in _function(f, options)]
-    text = "\n".join(map(clean, [*lines, *_summary(report)])) + "\n"
+    text = "\n".join([*lines, *_summary(report, options)]) + "\n"
     return to_ascii(text) if options.ascii_only else text
 
 
 def _function(f: FunctionResult, options: Options) -> Iterator[str]:
-    """One line; with survivors, or when asked for, the kinds, and each survivor with its place and reason."""
-    place = f"{f.file}:{f.location.line}  " if f.location else ""
-    if f.skipped:
-        word = {"fail": "WRONG", "error": "ERROR"}.get(f.verdict, "SKIP")
-        yield f"{word:<6}{place}{f.function}  {f.skipped}"
-        return
-    tried, killed = f.tried.total(), f.killed.total()
+    """One line; then each survivor, with its place and reason; the kinds when asked for."""
+    from gradcheck_cli.report.table import paragraph
+
     reasons = Counter(s.reason for s in f.survivors)
     rest = "".join(f", {count} {reason}" for reason, count in reasons.items())
-    yield f"{_word(reasons):<6}{place}{f.function}  {killed} of {tried} found wrong{rest}"
-    if f.survivors or options.verbose > 0:
-        yield f"      {_rates(f.tried, f.killed)}"
-    yield from (line for s in f.survivors for line in _survivor(s))
+    counts = f.skipped or f"{f.killed.total()} of {f.tried.total()} found wrong{rest}"
+    place = f"{clean(f.file)}:{f.location.line}  " if f.location else ""
+    word = _word(f, reasons)
+    yield f"{paint(f'{word:<5}', WORDS[word], options)} {place}{paint(clean(f.function), '1', options)}  {clean(counts)}"
+    for s in f.survivors:
+        yield paragraph(_survivor(s), INDENT, options)
+    if options.verbose > 0 and f.tried:
+        yield paragraph(", ".join(f"{kind} {f.killed[kind]}/{count}" for kind, count in f.tried.items()), INDENT, options)
 
 
-def _word(reasons: Counter[str]) -> str:
+def _word(f: FunctionResult, reasons: Counter[str]) -> str:
+    if f.skipped:
+        return {"fail": "FAIL", "error": "ERROR"}.get(f.verdict, "SKIP")
     return "FAIL" if reasons["unexplained"] else "OPEN" if reasons["hidden"] else "PASS"
 
 
-def _rates(tried: Counter[str], killed: Counter[str]) -> str:
-    return ", ".join(f"{kind} {killed[kind]}/{count}" for kind, count in tried.items())
-
-
-def _survivor(s: Survivor) -> Iterator[str]:
-    place = f"{s.location}: " if s.location else ""
-    yield f"      {place}{s.kind}: {_short(s.before)} -> {_short(s.after)}"
-    yield f"          {s.reason}: {REASONS[s.reason]}{f' ({s.note})' if s.note else ''}"
+def _survivor(s: Survivor) -> str:
+    place = f"{s.location.line}:{s.location.column}  " if s.location else ""
+    note = f", {s.note}" if s.note else ""
+    return f"{place}{s.kind}: {_short(s.before)} -> {_short(s.after)}  ({s.reason}{note})"
 
 
 def _short(text: str) -> str:
@@ -61,20 +62,25 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 20]} ... {text[-15:]}"
 
 
-def _summary(report: SelftestReport) -> Iterator[str]:
-    """Each kind's rate, and the whole."""
+def _summary(report: SelftestReport, options: Options) -> Iterator[str]:
+    """Each kind's rate, what the reasons mean, and the whole."""
+    from gradcheck_cli.report.table import paragraph, table
+
     if not report.functions:
         yield "nothing was tried: no function was selected"
         return
-    tried, killed = report.tried, report.killed
-    yield ""
-    width = max(map(len, tried), default=0)
-    for kind, count in tried.items():
-        yield f"{kind:<{width}}  {killed[kind]:>5} of {count:>5}  {killed[kind] / count:6.1%}"
+    tried, killed, reasons = report.tried, report.killed, report.survivors
+    if tried:
+        rows = [[kind, f"{count}", f"{killed[kind]}", f"{killed[kind] / count:.1%}"] for kind, count in tried.items()]
+        yield "\n" + table(("corruption", "tried", "found\nwrong", "rate"), rows, "", options) + "\n"
+    for reason in REASONS:
+        if reasons[reason]:
+            yield paragraph(f"{reason}: {REASONS[reason]}", "", options)
     functions = sum(bool(f.tried) for f in report.functions)
-    reasons = report.survivors
     rest = "".join(f", {reasons[reason]} {reason}" for reason in REASONS if reasons[reason])
-    yield f"{killed.total()} of {tried.total()} corrupted rules of {functions} functions found wrong{rest}"
+    whole = f"{killed.total()} of {tried.total()} corrupted rules of {functions} function{'s'[functions == 1 :]} found wrong{rest}"
+    code = WORDS[{0: "PASS", 1: "FAIL", 3: "OPEN"}.get(report.exit_code, "ERROR")]
+    yield paint(whole, f"1;{code}", options)
 
 
 def as_dict(report: SelftestReport) -> dict[str, Any]:

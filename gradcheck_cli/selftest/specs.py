@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any
 
 from gradcheck_cli.check.problem import Input, Problem
 from gradcheck_cli.errors import GradcheckError, Mistake, SpecError
-from gradcheck_cli.run import Planned, plan
+from gradcheck_cli.run import Planned, plan, settings_from
 from gradcheck_cli.selection import Selection
 from gradcheck_cli.selftest.result import FunctionResult, SelftestReport, Watch
 from gradcheck_cli.selftest.trial import Mutant, Stand, changed_gradients, trial
@@ -17,21 +19,34 @@ from gradcheck_cli.spec.edits import edits
 from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
 from gradcheck_cli.spec.rule_texts import Recompiler, name_groups, rule_texts
 
+OTHER_SEEDS = 1_000_000
+"""From here on inputs are drawn at which survivors are compared."""
+
 
 def selftest_specs(
-    paths: Sequence[str], selection: Selection | None = None, of_each: int | None = None, watch: Watch | None = None
+    paths: Sequence[str],
+    selection: Selection | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    of_each: int | None = None,
+    watch: Watch | None = None,
 ) -> SelftestReport:
     """Corrupt every rule of the files; of each kind at most `of_each` per function, spread over the rule."""
+    overrides = {n: v for n, v in (options or {}).items() if v is not None}
+    settings_from(overrides)
     planned, mistakes = plan(paths, selection or Selection())
     by_function: dict[tuple[str, str], list[Planned]] = {}
     for item in planned:
         by_function.setdefault((item.file.path, item.function.name), []).append(item)
-    found = (f for items in by_function.values() if (f := _function(items, mistakes, of_each)) is not None)
+    one = partial(_function, overrides=overrides, mistakes=mistakes, of_each=of_each)
+    found = (f for items in by_function.values() if (f := one(items)) is not None)
     functions = tuple(found if watch is None else watch(found, len(by_function)))
     return SelftestReport(functions, tuple(mistakes))
 
 
-def _function(items: list[Planned], mistakes: list[Mistake], of_each: int | None) -> FunctionResult | None:
+def _function(
+    items: list[Planned], overrides: Mapping[str, Any], mistakes: list[Mistake], of_each: int | None
+) -> FunctionResult | None:
     """One function; None where its inputs cannot be had, which is reported."""
     file, function = items[0].file, items[0].function
     result = FunctionResult(file.path, function.location, function.name, Counter(), Counter())
@@ -40,7 +55,7 @@ def _function(items: list[Planned], mistakes: list[Mistake], of_each: int | None
     if skipped:
         return result._replace(skipped=skipped)
     try:
-        stands = [stand for case in cases for stand in _stands(file, function, case)]
+        stands = [stand for case in cases for stand in _stands(file, function, case, overrides)]
     except SpecError as error:
         mistakes += error.mistakes
         return None
@@ -49,8 +64,7 @@ def _function(items: list[Planned], mistakes: list[Mistake], of_each: int | None
     verdict = min((s.result.verdict for s in stands), key=("error", "fail", "inconclusive", "pass").index)
     if verdict in ("fail", "error"):
         return result._replace(skipped="the rule does not pass as it is: gradcheck run says why", verdict=verdict)
-    mutants: Iterator[Mutant] = (m for make in (_edited(file, function), changed_gradients(stands)) for m in make)
-    tally = trial(stands, mutants if of_each is None else _some(list(mutants), of_each))
+    tally = trial(stands, chain(_edited(file, function), changed_gradients(stands)), of_each)
     return result._replace(tried=tally.tried, killed=tally.killed, survivors=tally.survivors, verdict=verdict)
 
 
@@ -63,11 +77,11 @@ def _no_trial(function: FunctionSpec, cases: list[Case]) -> str:
     return "" if cases else "documented as wrong"
 
 
-def _stands(file: SpecFile, function: FunctionSpec, case: Case) -> Iterator[Stand]:
+def _stands(file: SpecFile, function: FunctionSpec, case: Case, overrides: Mapping[str, Any]) -> Iterator[Stand]:
     def redraw(number: int) -> tuple[Input, ...]:
-        return next(problems(file, function, case, {"seed": 1000 + number}))().inputs
+        return next(problems(file, function, case, {**overrides, "seed": OTHER_SEEDS + number}))().inputs
 
-    for make in problems(file, function, case, {}):
+    for make in problems(file, function, case, overrides):
         yield Stand(make(), case, redraw)
 
 
@@ -83,12 +97,3 @@ def _edited(file: SpecFile, function: FunctionSpec) -> Iterator[Mutant]:
                     return with_rules(problem, file, changed, stand.subject)
 
                 yield Mutant(edit.kind, edit.location, edit.before, edit.after, make)
-
-
-def _some(mutants: list[Mutant], of_each: int) -> Iterator[Mutant]:
-    """Of each kind a few, spread over the whole."""
-    by_kind: dict[str, list[Mutant]] = {}
-    for mutant in mutants:
-        by_kind.setdefault(mutant.kind, []).append(mutant)
-    for members in by_kind.values():
-        yield from islice(members, 0, None, max(1, -(-len(members) // of_each)))

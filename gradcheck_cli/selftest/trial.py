@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,14 +54,14 @@ class Tally(NamedTuple):
     survivors: tuple[Survivor, ...]
 
 
-def trial(stands: Sequence[Stand], mutants: Iterable[Mutant]) -> Tally:
-    """Judge every mutant, at the cheapest point first: it is killed by the first check that finds it wrong."""
+def trial(stands: Sequence[Stand], mutants: Iterable[Mutant], of_each: int | None = None) -> Tally:
+    """Judge every mutant (of each kind at most `of_each`), at the cheapest point first: the first check that fails kills it."""
     stands = sorted(stands, key=lambda s: sum(x.checked for x in s.result.inputs))
     tally = Tally(Counter(), Counter(), ())
     survivors: list[Survivor] = []
     equality = Equality(stands)
     with np.errstate(all="ignore"):
-        for mutant in mutants:
+        for mutant in mutants if of_each is None else _some(mutants, of_each):
             tally.tried[mutant.kind] += 1
             results = _results(mutant, stands)
             if results is None:
@@ -103,3 +104,12 @@ def changed_gradients(stands: Sequence[Stand]) -> Iterator[Mutant]:
             return problem if own is None else corrupted(problem, key[0], own.change)
 
         yield Mutant(corruption.kind, x.location, f"gradient of {x.name!r}", corruption.what, make)
+
+
+def _some(mutants: Iterable[Mutant], of_each: int) -> Iterator[Mutant]:
+    """Of each kind a few, spread over the whole."""
+    by_kind: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        by_kind.setdefault(mutant.kind, []).append(mutant)
+    for members in by_kind.values():
+        yield from islice(members, 0, None, max(1, -(-len(members) // of_each)))
