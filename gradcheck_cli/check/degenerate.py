@@ -18,8 +18,9 @@ def degenerate(problem: Problem) -> list[Finding]:
     inputs = [x for x in problem.inputs if x.requires_grad and x.value.size]
     notes = [(x.name, message) for x in inputs for message in _of_one(x, len(inputs))]
     notes += [(b.name, f"{a.name!r} and {b.name!r} are equal: swapping them changes nothing") for a, b in _equal_pairs(inputs)]
-    notes += [(x.name, message) for x in inputs for message in _square(problem, x)]
-    return [Finding("GC602", message, problem.location, name) for name, message in notes]
+    square = [(x.name, f"{x.name!r} is square, and need not be") for x in inputs if _square(problem, x)]
+    coded = [("GC602", notes), ("GC605", square)]
+    return [Finding(code, message, problem.location, name) for code, found in coded for name, message in found]
 
 
 def _of_one(x: Input, count: int) -> Iterator[str]:
@@ -47,18 +48,19 @@ def _equal_pairs(inputs: list[Input]) -> Iterator[tuple[Input, Input]]:
                 yield a, b
 
 
-def _square(problem: Problem, x: Input) -> Iterator[str]:
-    """A square matrix where the forward would also take another shape: a transpose too many keeps the shape."""
+def _square(problem: Problem, x: Input) -> bool:
+    """Whether it is a square matrix where the forward would also take another shape."""
     value = x.value
     if value.ndim < 2 or value.shape[-1] != value.shape[-2] or value.shape[-1] < 2 or x.structure:
-        return
-    for axis in (-2, -1):
-        longer = np.concatenate([value, np.take(value, [0], axis)], axis)
-        arrays = [longer if other is x else np.array(other.value) for other in problem.inputs]
-        try:
-            with np.errstate(all="ignore"):
-                problem.primal(*arrays)
-        except Exception:  # whatever the forward raises: it needs this shape
-            continue
-        yield f"{x.name!r} is square, and need not be: a transpose too many keeps its shape"
-        return
+        return False
+    longer = (np.concatenate([value, np.take(value, [0], axis)], axis) for axis in (-2, -1))
+    return any(_runs(problem, [other if y is x else np.array(y.value) for y in problem.inputs]) for other in longer)
+
+
+def _runs(problem: Problem, arrays: list[Array]) -> bool:
+    try:
+        with np.errstate(all="ignore"):
+            problem.primal(*arrays)
+    except Exception:  # whatever the forward raises: it needs the other shape
+        return False
+    return True

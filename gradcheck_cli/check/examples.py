@@ -458,4 +458,16 @@ forward: x**2 * w
 backward: {x: 2 * grad * w * x, w: grad * x**2}
 """,
     ),
+    "GC605": Example(
+        """
+inputs: {A: {shape: [3, 3]}, b: {shape: [3]}}
+forward: A @ b
+backward: {A: "outer(grad, b)", b: A.T @ grad}
+""",
+        """
+inputs: {A: {shape: [4, 3]}, b: {shape: [3]}}
+forward: A @ b
+backward: {A: "outer(grad, b)", b: A.T @ grad}
+""",
+    ),
 }

@@ -212,8 +212,13 @@ CODES: dict[str, Code] = {
         "note",
         "the inputs may hide an error",
         "At special points wrong rules agree with right ones: zeros hide terms, ones hide factors and powers, equal or "
-        "symmetric values hide swaps and transposes. Draw the input (`{shape: [3, 4]}`), choose a shape that is not square, "
-        "or add a case.",
+        "symmetric values hide swaps and transposes. Draw the input (`{shape: [3, 4]}`), or add a case.",
+    ),
+    "GC605": Code(
+        "note",
+        "the input is square, and need not be",
+        "A gradient with a transpose too many, or one too few, still has a square input's shape: it is found by its values "
+        "only, and less plainly. Choose another shape, or add a case.",
     ),
     "GC601": Code(
         "note",

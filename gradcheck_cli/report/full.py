@@ -74,7 +74,10 @@ def _measured(check: CheckResult) -> str:
     entries = f"{check.entries} {'entry' if check.entries == 1 else 'entries'}"
     if check.projected:
         entries = f"{check.entries} random projections of {sum(x.entries for x in check.inputs)} entries"
-    return f"{entries}, largest relative error {worst:.1e}{f', {kinks} on a kink' if kinks else ''}"
+    special = f", {kinks} on a kink" if kinks else ""
+    if any(f.code == "GC602" for f in check.findings):
+        special += ", but the inputs may hide errors (GC602, see -v)"
+    return f"{entries}, largest relative error {worst:.1e}{special}"
 
 
 def _title(finding: Finding) -> str:

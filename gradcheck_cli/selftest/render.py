@@ -78,7 +78,8 @@ def _summary(report: SelftestReport, options: Options) -> Iterator[str]:
             yield paragraph(f"{reason}: {REASONS[reason]}", "", options)
     functions = sum(bool(f.tried) for f in report.functions)
     rest = "".join(f", {reasons[reason]} {reason}" for reason in REASONS if reasons[reason])
-    whole = f"{killed.total()} of {tried.total()} corrupted rules of {functions} function{'s'[functions == 1 :]} found wrong{rest}"
+    of = f"{functions} function{'s'[functions == 1 :]}"
+    whole = f"{killed.total()} of {tried.total()} corrupted rules of {of} found wrong{rest}"
     code = WORDS[{0: "PASS", 1: "FAIL", 3: "OPEN"}.get(report.exit_code, "ERROR")]
     yield paint(whole, f"1;{code}", options)
 
