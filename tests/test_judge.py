@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradcheck_cli import verify
 from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.differences import Differences
 from gradcheck_cli.check.jacobian import MOST_STEPS, Comparison, Judged, quotients
@@ -430,3 +431,102 @@ def test_random_witness_never_accuses(seed: int) -> None:
     trial = Trial(lambda x: np.exp(x) + 1e7, x)
     found = trial.judge(np.exp(x), witness=lambda columns: rng.normal(size=(len(columns), 4)))
     assert not np.isin(found.verdict, FAILING).any()
+
+
+# Values of any size.
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e290])
+@pytest.mark.parametrize("error", [0.0, 1e-6])
+def test_sizes_whose_squares_leave_the_range(scale: float, error: float) -> None:
+    x = np.array([0.3, 1.0, 2.0])
+    for report in (
+        verify(lambda v: scale * np.sin(v), [x], backward=lambda g, v: g * scale * np.cos(v) * (1 + error)),
+        verify(lambda v: np.sin(v / scale), [x * scale], backward=lambda g, v: g / scale * np.cos(v / scale) * (1 + error)),
+        verify(np.exp, [np.array([-600.0, 600.0])], backward=lambda g, v: g * np.exp(v) * (1 + error)),
+    ):
+        assert report.checks[0].verdict == ("fail" if error else "pass")
+
+
+@pytest.mark.parametrize("slope", [1e-6, 1e-8, 1e-12])
+@pytest.mark.parametrize("analytic", [True, False])
+def test_a_claimed_zero_under_an_offset_is_doubted(slope: float, analytic: bool) -> None:
+    def forward(x: Any) -> Any:
+        return 1e10 + slope * (x if analytic else np.fabs(x))
+
+    report = verify(forward, [np.array(1.3)], backward=lambda g, x: 0.0 * g)
+    # Without a witness a slope that nothing shows, 64 scales away either, is zero to within 2 EPS |f| / 64 s.
+    assert report.checks[0].verdict == ("inconclusive" if analytic or slope * 64 > 1e-6 else "pass")
+    right = verify(forward, [np.array(1.3)], backward=lambda g, x: slope * g)
+    assert right.checks[0].verdict != "fail"
+
+
+@pytest.mark.parametrize("flat", [np.floor, np.sign, lambda x: np.floor(x) + 1e6, lambda x: 5.0 + 0 * np.round(x)])
+def test_zeros_of_steps_and_constants_are_zeros(flat: Callable[[Any], Any]) -> None:
+    x = np.array([0.3, -1.7, 2.6])
+    assert verify(flat, [x], backward=lambda g, x: 0.0 * g).checks[0].verdict == "pass"
+
+
+def test_zeros_beside_a_kink_are_zeros() -> None:
+    """Of sort and max, with entries as near to each other as 1e-3: a longer step exchanges them, on one side only."""
+    for seed in range(60):
+        x = np.random.default_rng(seed).standard_normal(5)
+        x[3] = x[1] + 1e-3
+        report = verify(np.sort, [x], backward=lambda g, x: g[np.argsort(np.argsort(x))])
+        assert report.checks[0].verdict == "pass", seed
+
+
+def test_critical_points_of_complex_functions() -> None:
+    """Re z^2 along the imaginary axis at a real point is 1 - h^2."""
+    z = np.array([1.0 + 0j, 2.0, -0.5j])
+    assert verify(lambda z: z**2, [z], backward=lambda g, z: g * np.conj(2 * z)).checks[0].verdict == "pass"
+    wrong = verify(lambda z: z**2, [z], backward=lambda g, z: g * np.conj(2 * z + 1e-6j))
+    assert wrong.checks[0].verdict == "fail"
+
+
+def test_noise_does_not_stand_for_a_slope_around() -> None:
+    """At deep steps rounding makes huge quotients; a zero must not be excused as a critical point by those."""
+    report = verify(
+        lambda x: np.fabs(x - 1.0) ** 1.0 * 0 + 1e8 + 1e-9 * np.fabs(x), [np.array(1.3)], backward=lambda g, x: 0.0 * g
+    )
+    assert report.checks[0].verdict != "pass"
+
+
+def test_bounds_hold_far_from_zero() -> None:
+    """Steps are scaled by the input; a layer norm of entries around 1000 changes on the length of one."""
+    broken = 0
+    for seed in range(12):
+        x = np.random.default_rng(seed).standard_normal(4) + 1000.0
+        c = x - x.mean()
+        r = 1 / np.sqrt((c * c).mean() + 1e-5)
+        J = r * (np.eye(4) - 0.25 - np.outer(c, c) * r * r / 4)
+
+        def layer_norm(x: Any) -> Any:
+            c = x - np.mean(x)
+            return c / np.sqrt(np.mean(c * c) + 1e-5)
+
+        found = verify(layer_norm, [x], backward=lambda g, x, J=J: g @ J).checks[0].inputs[0]
+        assert found.verdict != "fail"
+        broken += int((np.abs(found.numeric - J) > found.error_bound + 1e-9 * np.abs(J)).sum())
+    assert broken == 0
+
+
+def test_matrices_that_are_nearly_singular_are_not_accused() -> None:
+    """Of condition 1e12 and more the steps see nothing of the pole beside the point, and the rule itself has few digits."""
+    for condition in (1e9, 1e12, 1e14):
+        for seed in range(4):
+            rng = np.random.default_rng(seed)
+            U, V = (np.linalg.qr(rng.standard_normal((4, 4)))[0] for _ in range(2))
+            A = U @ np.diag(np.geomspace(1, 1 / condition, 4)) @ V
+            for f, rule in (
+                (np.linalg.inv, lambda g, A: -np.linalg.inv(A).T @ g @ np.linalg.inv(A).T),
+                (np.linalg.det, lambda g, A: g * np.linalg.det(A) * np.linalg.inv(A).T),
+            ):
+                assert verify(f, [A], backward=rule).checks[0].verdict in ("pass", "inconclusive"), (condition, seed)
+
+
+def test_a_wrong_rule_of_a_steep_function_is_no_noise() -> None:
+    """What the claim changes by within a rounding of the inputs excuses nothing where that is little."""
+    A = np.diag([1.0, 1e-3, 1e-4]) + 0.01
+    rule = lambda g, A: -np.linalg.inv(A).T @ g @ np.linalg.inv(A).T * (1 + 1e-5)  # noqa: E731
+    assert verify(np.linalg.inv, [A], backward=rule).checks[0].verdict == "fail"

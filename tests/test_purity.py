@@ -288,9 +288,14 @@ def test_what_was_kept_is_named() -> None:
         return g * kept.setdefault("slope", np.cos(x))
 
     slope = np.cos(X)
-    assert named(checked(np.sin, once), "GC116")
-    assert named(checked(np.sin, lambda g, x: g * slope), "GC116")
-    assert named(checked(lambda x: x * x, lambda g, x: g * 2 * X[0, 0], X[0, 0]), "GC116")
+    assert faults(checked(np.sin, once)) == ["GC116"]
+    # Right at this point, and at no other: nothing tells it from a Jacobian that was computed beforehand.
+    for result in (
+        checked(np.sin, lambda g, x: g * slope),
+        checked(lambda x: x * x, lambda g, x: g * 2 * X[0, 0], X[0, 0]),
+    ):
+        assert result.verdict == "pass"
+        assert "GC606" in {f.code for f in result.findings}
     assert named(checked(np.abs, lambda g, x: 0 * g, np.zeros(2)), "GC116")
 
 
@@ -302,7 +307,7 @@ def test_shape_as_key_of_a_cache_is_named() -> None:
             kept[x.shape] = np.cos(x)
         return g * kept[x.shape]
 
-    assert named(checked(np.sin, rule), "GC116")
+    assert faults(checked(np.sin, rule)) == ["GC116"]
 
 
 def test_constant_slopes_may_stay() -> None:
@@ -549,3 +554,18 @@ def test_honest_rule_is_not_flagged(name: str) -> None:
     result = checked(forward, rule, *inputs)
     assert faults(result) == []
     assert result.verdict == "pass"
+
+
+def test_gradients_that_cancel_for_equal_cotangents_are_the_same():
+    """A layer norm's rows add up to zero: for equal cotangents only rounding is left, and that depends on the layout."""
+    for seed in range(20):
+        x = np.random.default_rng(seed).standard_normal(7) + 100.0
+        c = x - x.mean()
+        r = 1 / np.sqrt((c * c).mean())
+        J = r * (np.eye(7) - 1 / 7 - np.outer(c, c) * r * r / 7)
+
+        def forward(x):
+            c = x - np.mean(x)
+            return c / np.sqrt(np.mean(c * c))
+
+        assert verify(forward, [x], backward=lambda g, x, J=J: g @ J).checks[0].verdict == "pass"

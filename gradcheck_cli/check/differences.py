@@ -44,7 +44,9 @@ def residual_noise(changes: Array, model: Array) -> Array:
     projector = np.eye(len(model)) - model @ np.linalg.pinv(model)
     with np.errstate(all="ignore"):
         residual = projector @ changes
-        noise: Array = 4.0 * np.sqrt(np.sum(residual * residual, axis=0) / (len(model) - model.shape[1]))
+        size = np.max(np.abs(residual), axis=0, initial=0.0)  # taken out first: squares of huge or tiny values have no place
+        size = np.where(size > 0, size, 1.0)
+        noise: Array = 4.0 * size * np.sqrt(np.sum((residual / size) ** 2, axis=0) / (len(model) - model.shape[1]))
     return noise
 
 

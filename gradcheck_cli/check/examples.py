@@ -470,4 +470,16 @@ forward: A @ b
 backward: {A: "outer(grad, b)", b: A.T @ grad}
 """,
     ),
+    "GC606": Example(
+        """
+inputs: {x: [1.0, 1.0]}
+forward: x**2
+backward: {x: 2 * grad}
+""",
+        """
+inputs: {x: [1.0, 1.5]}
+forward: x**2
+backward: {x: 2 * grad * x}
+""",
+    ),
 }

@@ -99,7 +99,8 @@ CODES: dict[str, Code] = {
         "fail",
         "rule does not follow the point",
         "At a second point the rule returned, bit for bit, what it had returned at the first, although the function's slope "
-        "is another one there. Something was computed once and kept, or the rule is a constant that happens to be right here.",
+        "is another one there. Something was computed once and kept; or the rule is a constant that happens to lie between the "
+        "slopes of a kink.",
     ),
     "GC117": Code(
         "fail",
@@ -213,6 +214,12 @@ CODES: dict[str, Code] = {
         "the inputs may hide an error",
         "At special points wrong rules agree with right ones: zeros hide terms, ones hide factors and powers, equal or "
         "symmetric values hide swaps and transposes. Draw the input (`{shape: [3, 4]}`), or add a case.",
+    ),
+    "GC606": Code(
+        "note",
+        "the rule does not follow the point",
+        "A few percent away the rule gives bit for bit the same gradient, where the slope is another. At these inputs it is "
+        "right; but a rule that holds at one point only is no rule. Add a case with other inputs.",
     ),
     "GC605": Code(
         "note",

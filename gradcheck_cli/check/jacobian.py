@@ -16,9 +16,11 @@ from gradcheck_cli.check.verdict import (
     DEEP,
     FAILING,
     HIGH,
+    WHISPER,
     Tolerance,
     Verdict,
     between,
+    flat_up_to_a_kink,
     judge,
     kink_shape,
     unexplained_noise,
@@ -30,6 +32,10 @@ RUNGS = ((-17,), (-11, -9), (-9, -7))
 where noise asks for longer steps."""
 FAR = 0.26
 """A derivative of zero is also tried at a one-sided step of so many scales."""
+FAINT = 2.0**-10
+"""Where an output's claimed changes are all below this part of its size, rounding may hide a slope behind a claimed zero."""
+FARTHEST = 64.0
+"""Such slopes are listened for so many scales away."""
 FIRST_LOOK = {0: (-17, -10, -8, -6), 1: (-17, -11, -9, -7, -5), 2: (-17, -11, -9, -7, -5)}
 """The ladder's first steps, after each of the rungs."""
 ROUNDS = 5
@@ -83,6 +89,7 @@ class Comparison:
                 columns = self._look(columns, number)
         self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
         self._hear_witness()
+        self._listen()
         self._excuse_zero_times_infinity()
         nowhere = ~np.isfinite(self.d.coordinates.x)[:, None] & np.isin(self.verdict, FAILING)
         self.verdict[nowhere] = Verdict.NOT_FINITE
@@ -145,6 +152,30 @@ class Comparison:
         self.numeric[columns] = np.where(agreed, w, D)
         self.bound[columns] = np.where(agreed, self.tol.of(a, w), np.where(doubted, np.fmax(E, np.abs(w - D)), E))
 
+    def _listen(self) -> None:
+        """Doubt zeros that only rounding may have made: a forward that does not move, under a large offset.
+
+        With a witness, w = 0 confirms the zero. Without one it is doubted if the forward moves FARTHEST scales away by no more
+        than WHISPER EPS |f|.
+        """
+        faint = (self.row_scale <= FAINT * np.abs(self.d.f0)) & (self.d.f0 != 0)
+        zeros = (self.verdict == Verdict.AGREE) & (self.a == 0) & (self.numeric == 0) & faint
+        columns = np.flatnonzero(zeros.any(axis=1))
+        if not len(columns):
+            return
+        s, limit = self.d.scale[columns][:, None], WHISPER * EPS * np.abs(self.d.f0)
+        slope = np.zeros(zeros[columns].shape)
+        for far in (-FARTHEST, FARTHEST):
+            change = np.abs(self.d.at(columns, far * self.d.scale[columns])[0] - self.d.f0)
+            slope = np.fmax(slope, np.where(change <= limit, change, 0.0) / (FARTHEST * s))
+        w = self.witness(columns) if self.witness is not None else slope
+        if w.shape == slope.shape:
+            slope = np.where(np.isnan(w), slope, np.abs(w))
+        doubted = zeros[columns] & (slope > 0)
+        self.verdict[columns] = np.where(doubted, Verdict.NOISE, self.verdict[columns])
+        resolution = slope + 2 * EPS * np.abs(self.d.f0) / (FARTHEST * s)
+        self.bound[columns] = np.where(doubted, resolution, self.bound[columns])
+
     # The cheap test.
 
     def _cheap(self) -> Array:
@@ -180,8 +211,8 @@ class Comparison:
     def _accept(self, columns: Array, exponents: tuple[int, ...], sigma: Array) -> Array:
         """Take the differences of one rung, and accept the columns of which every entry passes.
 
-        one step    |D - a| <= tol/2, sigma/h <= tol/2, asym^2 <= tol |a|   (the truncation is about (2/3) asym^2 / D)
-        two steps   the same with D from Richardson, and 100 (D1 - D0)^2 <= tol |a|, asym <= |a|/10
+        one step    |D - a| <= tol/2, sigma/h <= tol/2, (asym/a)^2 <= tol/|a|   (the truncation is about (2/3) asym^2 / D)
+        two steps   the same with D from Richardson, and 100 ((D1 - D0)/a)^2 <= tol/|a|, asym <= |a|/10
         a = 0       f+ = f0 = f- bit for bit, and at a far one-sided step too
         """
         a = self.a[columns]
@@ -189,11 +220,12 @@ class Comparison:
         slopes = [self._quotients(look) for look in looks]
         (h, D, asym, flat), tol = slopes[0], self._half(a)
         with np.errstate(all="ignore"):
-            calm = asym**2 <= 2 * tol * np.abs(a)
+            rough = 2 * tol / np.abs(a)
+            calm = (asym / np.abs(a)) ** 2 <= rough
             if len(slopes) > 1:
                 h1, D1 = slopes[1][:2]
                 ratio = (h1 / h) ** 2
-                calm = (2 * tol * np.abs(a) >= 100 * (D1 - D) ** 2) & (asym <= 0.1 * np.abs(a))
+                calm = (rough >= 100 * ((D1 - D) / a) ** 2) & (asym <= 0.1 * np.abs(a))
                 D = (ratio * D - D1) / (ratio - 1)
             good = (np.abs(D - a) <= tol) & (sigma / h <= tol) & calm & (a != 0)
         still = (a == 0) & flat
@@ -368,8 +400,8 @@ class Comparison:
         negligible = 16 * EPS * self.row_scale[output] / s
         verdict = judge(a, slopes, found, flat_bound, f, tol, deep, group.exponents[-1] >= HIGH, negligible, reach)
         D, E = found.D, found.E
-        all_flat = np.all(slopes.flat, axis=0)
-        D, E = np.where(all_flat, 0.0, D), np.where(all_flat, flat_bound, E)
+        flat = np.all(slopes.flat, axis=0) | ((a == 0) & flat_up_to_a_kink(slopes, f))
+        D, E = np.where(flat, 0.0, D), np.where(flat, flat_bound, E)
         kinks = kink_shape(slopes, f, beside_kink)
         kink, jump = kinks.kink, kinks.jump
         if deep:

@@ -19,6 +19,11 @@ NOISE_FACTOR = 2.2
 extrapolation's weights stays below 2.2 for steps that double or more."""
 
 
+FOLLOWS, FOLLOWS_EARLY = 0.1, 0.01
+"""To what part of their whole change a polynomial through some quotients has to predict the next one, to be believed. One
+through two quotients is met by chance more easily: with 0.1 for it, layer norms shifted by 1000 broke their bounds 20-fold."""
+
+
 class Slopes(NamedTuple):
     """Difference quotients of some entries, all at the same exponents."""
 
@@ -46,6 +51,8 @@ class Estimate(NamedTuple):
     """Whether rounding noise, not the step's length, makes most of the bound."""
     seen: Array
     """The largest noise seen on the steps below the chosen one."""
+    noise: Array
+    """What noise may make of the quotient at each step, (steps, entries)."""
     values: Array
     """All candidates, (steps, entries),"""
     bounds: Array
@@ -97,9 +104,9 @@ def truncation_bound(slopes: Slopes, z: Array, table: list[Array], N: Array, k: 
     """For step k the extrapolation with the least truncation error, and that error.
 
     T[q][k] is trusted to err by its damped change |T[q][k] - T[q-1][k]| only where the quotients really follow a
-    polynomial in z up to step k+q: where the q smaller ones predict D[k+q] to within the noise, or a tenth of what the
-    quotients change by altogether. Elsewhere it is charged the undamped |T[q-1][k] - T[q-1][k+1]| (Ridders), and larger steps
-    are not heard.
+    polynomial in z up to step k+q: where the q smaller ones predict D[k+q] to within the noise, or the part FOLLOWS of what
+    the quotients change by altogether. Elsewhere it is charged the undamped |T[q-1][k] - T[q-1][k+1]| (Ridders), and larger
+    steps are not heard.
     """
     D, h = slopes.D, slopes.h
     value, error = D[k], np.full(D.shape[1], np.inf)
@@ -113,7 +120,7 @@ def truncation_bound(slopes: Slopes, z: Array, table: list[Array], N: Array, k: 
         for j in range(k + 1, k + q):
             growth = growth * (z[k + q] / z[j] - 1)
         misprediction = np.maximum(undamped, 4 * EPS * np.abs(D[k])) * growth
-        smooth = misprediction <= 0.1 * (high - low) + 4 * N[k] / h[k]
+        smooth = misprediction <= (FOLLOWS if q > 2 else FOLLOWS_EARLY) * (high - low) + 4 * N[k] / h[k]
         change = np.where(smooth, np.abs(table[q][k] - table[q - 1][k]), undamped)
         better = listening & (change < error)
         value, error = np.where(better, table[q][k], value), np.where(better, change, error)
@@ -128,8 +135,8 @@ def estimate(slopes: Slopes, f: Array, x: Array, sigma: Array, rounding: Array, 
     The bound is the candidate's own, raised by the others' `veto`. `slack` is
     what both roads may be off by without any step showing it: rounding that is smooth in x, and rounding inside the rule.
     """
-    z = slopes.h**slopes.power
     with np.errstate(all="ignore"):
+        z = (slopes.h / np.max(slopes.h, axis=0)) ** slopes.power  # only ratios count, and squares must stay in range
         table = neville(z, slopes.D)
         N, seen = noise_bound(slopes, observed_noise(slopes.h, table), f, x, sigma, rounding)
         values, bounds = np.empty_like(slopes.D), np.full_like(slopes.D, np.inf)
@@ -143,7 +150,7 @@ def estimate(slopes: Slopes, f: Array, x: Array, sigma: Array, rounding: Array, 
         best = np.argmin(agreed, axis=0)
         pick = (best, np.arange(len(best)))
         E = agreed[pick] + slack + 4 * EPS * np.abs(values[pick])
-    return Estimate(values[pick], E, best, noise[pick] > agreed[pick] / 2, seen[pick], values, bounds)
+    return Estimate(values[pick], E, best, noise[pick] > agreed[pick] / 2, seen[pick], noise, values, bounds)
 
 
 def veto(values: Array, bounds: Array) -> Array:

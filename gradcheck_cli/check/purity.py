@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs, broken
+from gradcheck_cli.check.constant_rule import AFTER, used_at
 from gradcheck_cli.check.contract import dense_cotangent
-from gradcheck_cli.check.coordinates import as_real
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
@@ -80,7 +80,8 @@ def _layouts(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base:
     constant = outputs.cotangents(np.full(outputs.size, 0.75))
     plain = _copies(pulled.vjp([np.array(g) for g in constant]))
     spread = [np.broadcast_to(g.flat[0], g.shape) if g.size else g for g in constant]
-    name = _different(problem, plain, pulled.vjp(spread))
+    # Equal cotangents may cancel, and leave rounding only: differences are measured by the dense one's gradients as well.
+    name = _different(problem, plain, pulled.vjp(spread), sizes=base)
     if name is None:
         return None
     return _finding(problem, "GC112", f"a cotangent that is one number, broadcast, gave another gradient of {name!r}", name)
@@ -112,7 +113,7 @@ def _gaps(g: Array) -> Array:
 
 def _between_calls(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base: Gradients) -> Finding | None:
     """Use the function at another point, and ask the first question again."""
-    if _used_elsewhere(problem, outputs, v) is None:
+    if used_at(problem, outputs, v, AFTER) is None:
         return None
     name = _different(problem, base, pulled.vjp(outputs.cotangents(v)), exact=True)
     if name is None:
@@ -121,71 +122,14 @@ def _between_calls(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array,
     return _finding(problem, "GC111", message, name)
 
 
-def _used_elsewhere(problem: Problem, outputs: Outputs, v: Array) -> tuple[list[Array], Gradients] | None:
-    """Another point and the rule's gradients there; None where the function is not defined."""
-    other = [_elsewhere(x.value) if x.requires_grad else np.array(x.value) for x in problem.inputs]
-    try:
-        return other, problem.pullback(other).vjp(outputs.cotangents(v))
-    except Exception:  # whatever a user's code raises where it is not defined
-        return None
+def _different(
+    problem: Problem, one: Gradients, other: Gradients, exact: bool = False, sizes: Gradients | None = None
+) -> str | None:
+    """The name of the first input whose gradients are not the same (but for rounding, unless `exact`).
 
-
-def check_elsewhere(problem: Problem, pulled: Pulled, outputs: Outputs) -> list[Finding]:
-    """Whether the rule heeds where it is: a gradient that is the same elsewhere, where the slope is not, was kept or made up.
-
-    This also tells a rule that happens to be right at a kink, such as zero for abs at 0, from one that is right.
+    The rounding is that of the largest entry, of `sizes` too where it is given.
     """
-    v = dense_cotangent(outputs.size)
-    try:
-        base = _copies(pulled.vjp(outputs.cotangents(v)))
-    except RuleError as error:
-        return [broken(error, problem)]
-    found = _used_elsewhere(problem, outputs, v)
-    if found is None:
-        return []
-    other, second = found
-    for k, i in enumerate(problem.differentiable_inputs()):
-        g, first = second[k], base[k]
-        if g is None or first is None or not np.array_equal(g, first):
-            continue
-        if _slope_moved(problem, outputs, i, other, v, first):
-            name = problem.inputs[i].name
-            message = f"a few percent away the rule gives the very same gradient of {name!r}, but the slope is another there"
-            return [_finding(problem, "GC116", message, name)]
-    return []
-
-
-def _slope_moved(problem: Problem, outputs: Outputs, i: int, other: list[Array], v: Array, g: Array) -> bool:
-    """Whether v' df along a direction at the other point is clearly not <g, u>: to a thousandth, at two steps."""
-    u = dense_cotangent(g.size).reshape(g.shape).astype(g.dtype)
-    claimed = float(as_real(g) @ as_real(u))
-
-    def value(t: float) -> float:
-        arrays = [np.array(a) for a in other]
-        arrays[i] = arrays[i] + t * u
-        found = problem.primal(*arrays)
-        return float(v @ np.concatenate([as_real(np.asarray(found[k])) for k in outputs.kept]))
-
-    scale = max(float(np.max(np.abs(other[i]), initial=0.0)), 1e-3)
-    try:
-        with np.errstate(all="ignore"):
-            slopes = [(value(h * scale) - value(-h * scale)) / (2 * h * scale) for h in (1e-4, 1e-5)]
-    except Exception:  # not defined there
-        return False
-    size = max(abs(claimed), *map(abs, slopes))
-    return abs(slopes[0] - slopes[1]) <= 1e-4 * size and min(abs(s - claimed) for s in slopes) > 1e-3 * size
-
-
-def _elsewhere(x: Array) -> Array:
-    """A point a few percent away, entry by entry by another amount."""
-    golden = np.modf((np.arange(x.size) + 1) * 0.6180339887498949)[0].reshape(x.shape)
-    moved: Array = (x * (1.0 + 0.03 + 0.04 * golden) + np.where(x == 0, 0.01, 0.0)).astype(x.dtype)
-    return moved
-
-
-def _different(problem: Problem, one: Gradients, other: Gradients, exact: bool = False) -> str | None:
-    """The name of the first input whose gradients are not the same (but for rounding, unless `exact`)."""
-    for i, a, b in zip(problem.differentiable_inputs(), one, other, strict=True):
+    for k, (i, a, b) in enumerate(zip(problem.differentiable_inputs(), one, other, strict=True)):
         if a is None and b is None:
             continue
         name = problem.inputs[i].name
@@ -194,7 +138,8 @@ def _different(problem: Problem, one: Gradients, other: Gradients, exact: bool =
         if np.array_equal(a, b, equal_nan=True):
             continue
         with np.errstate(all="ignore"):
-            size = np.nanmax(np.abs(a), initial=0.0) + np.nanmax(np.abs(b), initial=0.0)
+            measures = [c for c in (a, b, None if sizes is None else sizes[k]) if c is not None]
+            size = sum(np.nanmax(np.abs(c), initial=0.0) for c in measures)
             unit = 1e-4 if a.dtype == np.float32 else ALIKE
             close = np.abs(a - b) <= (4 * 2.0**-52 if exact and unit == ALIKE else unit) * size
         if not np.all(close | (np.isnan(a) & np.isnan(b))):

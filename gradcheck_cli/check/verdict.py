@@ -47,6 +47,8 @@ DEEP = -30
 MARGIN = 8
 """An accusation needs an error of more than so many times the bound: where a bound has failed, it was by a factor of three. An
 error of ten tolerances is still accused wherever the bound is within the tolerance."""
+WHISPER = 256
+"""A change of at most so many roundings of the value may be a slope that shorter steps lost; more is another piece."""
 HIGH = -3
 """Nothing is accused before steps up to 2^-3 of the scale have been heard."""
 
@@ -80,22 +82,24 @@ def judge(
 ) -> Array:
     """A verdict per entry; UNSETTLED where another look at other steps may decide.
 
-    agree       E <= tol and |a - D| <= tol; or a = 0 where the forward does not move at all, or where it has a critical
-                point: |D| <= E <= 1e-9 of the largest slope around
+    agree       E <= tol and |a - D| <= tol; or a = 0 where the forward does not move at all, or not before a kink on one side,
+                or where it has a critical point: |D| <= E <= 1e-9 of the largest slope around, to either side
     negligible  |a| is below the rule's own rounding (measured by its row), and the forward moves by no more than 8 EPS |f|
                 at any step up to 2^HIGH
     disagree    |a - D| > tol + E and E < |a - D| / MARGIN, after steps up to 2^HIGH, with noise that rounding explains (or down
                 to 2^DEEP), no other scale backing a (one that could tell a from D), and quotients that do not keep
-                growing towards the smallest steps; nor is a within `reach` of D, a subgradient of a kink at the point
+                growing towards the smallest steps, and the value at the point on the curve that the others show; nor is a
+                within `reach` of D, a subgradient of a kink at the point
     """
     D, E = found.D, found.E
     with np.errstate(all="ignore"):
         tol = tolerance.of(a, D)
         error = np.abs(a - D)
         all_flat = np.all(slopes.flat, axis=0)
-        steepest = np.max(np.where(np.isfinite(slopes.D), np.abs(slopes.D), 0.0), axis=0)
+        flat = all_flat | flat_up_to_a_kink(slopes, f)
+        steepest = steepest_around(slopes, found)
         agree = (tol >= E) & (error <= tol)
-        agree |= (a == 0) & all_flat
+        agree |= (a == 0) & flat
         agree |= (a == 0) & (np.abs(D) <= E) & (1e-9 * steepest >= E)
         moved = np.max((np.abs(slopes.D) + slopes.asym) * slopes.h, axis=0)
         unseen = high & (np.abs(a) <= negligible) & (moved <= 8 * EPS * np.abs(f))
@@ -108,6 +112,7 @@ def judge(
         )
         started_flat = slopes.flat[0]
         disagree = (error > tol + E) & (error / MARGIN > E) & ~backed & (rounding_explains | deep)
+        disagree &= ~off_the_curve(slopes, found, f)
         disagree &= error > reach + E
         disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & (found.best >= 1) & ~still_growing(slopes, f)
         # A forward that never moves has slope 0 to within the rounding of its largest step.
@@ -119,6 +124,45 @@ def judge(
     verdict[disagree] = Verdict.DISAGREE
     verdict[agree] = Verdict.AGREE
     return verdict
+
+
+def flat_up_to_a_kink(slopes: Slopes, f: Array) -> Array:
+    """Whether the forward does not move at two steps or more, and at the next longer one on one side only, and there by more
+    than WHISPER roundings of the value: another piece begins there. A slope that rounding hides shows on both sides.
+    """
+    if slopes.power != 2 or len(slopes.D) < 3:
+        return np.zeros(f.shape, bool)
+    first = np.argmin(slopes.flat, axis=0)  # the shortest step at which it moves
+    pick = (first, np.arange(len(f)))
+    D, asym = np.abs(slopes.D[pick]), slopes.asym[pick]
+    one_sided = np.abs(D - asym) <= 1e-6 * asym
+    found: Array = (first >= 2) & one_sided & (2 * D * slopes.h[pick] > WHISPER * EPS * np.abs(f))
+    return found
+
+
+def off_the_curve(slopes: Slopes, found: Estimate, f: Array) -> Array:
+    """Whether the value at the point does not lie on the curve through those beside it: a spike finer than the steps, as
+    beside a pole or a singular matrix. Its slope is anything then.
+
+    Q = |f+ - 2 f0 + f-| / 2 = asym h falls with h^2 for a smooth function, with h at a kink. Here at some step below the chosen
+    one Q is a tenth of the values, and falls more slowly than h^(1/2) from there.
+    """
+    if slopes.power != 2:
+        return np.zeros(f.shape, bool)
+    Q = slopes.asym * slopes.h
+    values = np.abs(f) + (np.abs(slopes.D) + slopes.asym) * slopes.h
+    pick = (found.best, np.arange(len(f)))
+    slowly = Q[pick] * np.sqrt(slopes.h / slopes.h[pick]) <= Q
+    below = np.arange(len(Q))[:, None] < found.best
+    spike: Array = np.any(below & slowly & (0.1 * values <= Q) & (Q > 0), axis=0)
+    return spike
+
+
+def steepest_around(slopes: Slopes, found: Estimate) -> Array:
+    """The largest one-sided slope, |D| + asym, that stands out of the noise at any step."""
+    clear = np.abs(slopes.D) + slopes.asym - 4 * found.noise
+    steepest: Array = np.max(np.where(np.isfinite(clear), clear, 0.0), axis=0, initial=0.0)
+    return steepest
 
 
 def still_growing(slopes: Slopes, f: Array) -> Array:

@@ -224,7 +224,7 @@ def _one(
 ) -> Array:
     direction = np.zeros(coordinates.size)
     direction[j] = h
-    moved = (arrays[position] + 1j * coordinates.tangent(direction)).view(Analytic).copy()
+    moved = np.asarray(arrays[position] + 1j * coordinates.tangent(direction)).view(Analytic).copy()
     try:
         with np.errstate(all="ignore"):
             found = primal(*[moved if k == position else np.array(a) for k, a in enumerate(arrays)])

@@ -75,8 +75,9 @@ def _measured(check: CheckResult) -> str:
     if check.projected:
         entries = f"{check.entries} random projections of {sum(x.entries for x in check.inputs)} entries"
     special = f", {kinks} on a kink" if kinks else ""
-    if any(f.code == "GC602" for f in check.findings):
-        special += ", but the inputs may hide errors (GC602, see -v)"
+    hiding = dict.fromkeys(f.code for f in check.findings if f.code in ("GC602", "GC606"))
+    if hiding:
+        special += f", but the inputs may hide errors ({', '.join(hiding)}, see -v)"
     return f"{entries}, largest relative error {worst:.1e}{special}"
 
 
