@@ -33,8 +33,8 @@ OF_EACH = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 1
 """Corruptions of each kind that are tried on a function; with the variable set all of them, which takes minutes."""
 FUNCTIONS = [(path, name) for path in FILES for name, f in load(path).functions.items() if f.backward or f.jvp]
 
-FLAT = ("ceil", "floor", "floordiv", "heaviside", "round", "sign")
-"""Ops with derivative zero, of which only the cotangent can be corrupted, to no effect."""
+FLAT = ("ceil", "floor", "floordiv", "heaviside", "imag", "round", "sign")
+"""Ops with derivative zero (imag: of real inputs), of which only the cotangent can be corrupted, to no effect."""
 
 
 @pytest.fixture
