@@ -20,8 +20,6 @@ KINDS = (
     "nonlinear", "constant", "output for input",
 )  # fmt: skip
 """The kinds that corrupt a rule."""
-SUMMED = "added sum_to"
-"""A kind that only mends."""
 SWAPS = 3
 """A name is replaced by at most so many others of its group; None in its place: by all."""
 OF_MATRICES = ("matmul", "dot", "inv", "pinv", "solve", "solve_triangular", "cholesky", "outer")
@@ -62,15 +60,17 @@ def _short(text: str, most: int = 60) -> str:
 
 def edits(rule: RuleText, groups: NameGroups, kinds: Collection[str] = KINDS, swaps: int | None = SWAPS) -> Iterator[Edit]:
     """All edits of these kinds, in the order of the text."""
-    editor = _Editor(rule, groups, swaps)
+    editor = Editor(rule, groups, swaps)
     seen: set[str] = {editor.text}
-    for edit in editor.all(kinds):
+    for edit in editor.all():
         if edit.kind in kinds and edit.text not in seen:
             seen.add(edit.text)
             yield edit
 
 
-class _Editor:
+class Editor:
+    """The edits of one text."""
+
     def __init__(self, rule: RuleText, groups: NameGroups, swaps: int | None) -> None:
         self.rule, self.groups, self.swaps = rule, groups, swaps
         self.covered = () if swaps is None else (at.RETURNED,)
@@ -84,7 +84,7 @@ class _Editor:
         self.code = "\n".join(line.partition("#")[0].ljust(len(line)) for line in self.text.split("\n"))
         self.batched = any(word in self.text for word in (".mT", "swapaxes"))
 
-    def all(self, kinds: Collection[str]) -> Iterator[Edit]:
+    def all(self) -> Iterator[Edit]:
         """The edits of every site; of a site those of its outermost parts first."""
         tree = self.parsed.tree
         for site in at.sites(tree):
@@ -105,8 +105,6 @@ class _Editor:
                 yield from self._constants(site)
         if isinstance(tree, ast.Module):
             yield from self._accumulations(tree)
-        if SUMMED in kinds:
-            yield from self._added_sums(tree)
 
     # Places and pieces.
 
@@ -264,24 +262,6 @@ class _Editor:
         ):
             for off in OFF:
                 yield self._replace("constant", site.node, repr(value * (1 + off)))
-
-    # Sums that were forgotten.
-
-    def _added_sums(self, tree: ast.AST) -> Iterator[Edit]:
-        """Every returned gradient, summed to its input's shape."""
-        if isinstance(tree, ast.expr):
-            returned = [(self.rule.name, tree)]
-        else:
-            returned = [pair for s in at.statements(tree) if isinstance(s, ast.Return) for pair in self._returned(s)]
-        for name, node in returned:
-            yield self._replace(SUMMED, node, f"sum_to({self._piece(node)}, {name}.shape)")
-
-    def _returned(self, statement: ast.Return) -> Iterator[tuple[str, ast.expr]]:
-        if isinstance(statement.value, ast.Dict):
-            keys = [key.id if isinstance(key, ast.Name) else "" for key in statement.value.keys]
-            yield from zip(keys, statement.value.values, strict=True)
-        else:
-            yield from zip(self.groups.inputs, at.parts(statement.value), strict=False)
 
 
 def precedence(node: ast.expr) -> int:

@@ -19,6 +19,8 @@ PROBES = 64
 """Entries on which a hypothesis is tried before all of them are computed."""
 SEVERAL = 3
 """Wrong entries that are no chance, though they have one round value."""
+APART = 10.0
+"""By how much the errors of wrong entries have to exceed those of right ones for it to matter which are wrong."""
 CLEAR = 3.0
 """Hypotheses are only tried where the claimed values are off by more than so many tolerances."""
 
@@ -57,8 +59,15 @@ class Evidence:
             excess = self.error / self.allowed
         self.clear = bool(self.wrong.any()) and bool(np.nanmedian(np.nan_to_num(excess[self.wrong], nan=np.inf)) >= CLEAR)
         """Whether the errors stand out enough for a hypothesis to mean something."""
+        self.apart = self._apart(excess)
+        """Whether right entries are so much better than wrong ones that no smaller tolerance would call them wrong, too."""
         self.probes = self._probes()
         self.numbers = self._numbers()
+
+    def _apart(self, excess: Array) -> bool:
+        right = excess[self.right & np.isfinite(excess)]
+        wrong = excess[self.wrong & np.isfinite(excess)]
+        return bool(np.min(wrong, initial=np.inf) >= APART * np.max(right, initial=0.0))
 
     def _probes(self) -> tuple[Array, Array]:
         """Rows and columns of some wrong and some large right entries."""

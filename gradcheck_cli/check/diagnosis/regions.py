@@ -12,9 +12,9 @@ from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.check.diagnosis.evidence import Evidence, distinct
 
 Array = np.ndarray[Any, Any]
-SPLIT = 6
+SPLIT = 20
 """Ways to choose as many wrong entries from all, from which on a sign that separates them is no chance,"""
-OTHERS = 20
+OTHERS = 70
 """the same for the sign of another array,"""
 THRESHOLD = 100
 """and a threshold."""
@@ -68,7 +68,7 @@ def _rows_of(e: Evidence, outputs: list[int]) -> Array:
 
 def located(e: Evidence, known: Sequence[tuple[str, Array]]) -> Iterator[Diagnosis]:
     """The columns, or else the rows, that are wrong, in words; with the factor that holds there."""
-    if not e.positional or not e.wrong.any():
+    if not e.positional or not e.wrong.any() or not e.apart:
         return
     sides = [_side(e, known, columns=True)]
     if e.out_places is not None:
