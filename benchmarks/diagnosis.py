@@ -6,8 +6,8 @@ a text go through `run_one`, which also looks for the edit that mends them. Each
 
 - *right* if it names the fault: an edit after which the rule agrees with the right one to 1e-11 at up to a dozen other points
   (for an edit with alternatives all of them), or a cause that `RIGHT` has for the kind of mutant and that is true;
-- *true* if it is another statement that holds: one about numbers is true if it is made again, of the same input, at half or more
-  of (up to four) other points at which the mutant is found wrong; counts and thresholds may differ;
+- *true* if it is another statement that holds: one about numbers is true if it is made again, of the same input, at half or
+  more of (up to four) other points at which the mutant is found wrong; counts and thresholds may differ;
 - *wrong* otherwise: an edit that mends the rule at the inputs of the check only, and what is not said again elsewhere.
 
 Printed for each kind: the mutants, how many of them have a right statement, have it first, have none at all, have a wrong one.
@@ -72,6 +72,8 @@ ALIASES = {
     "dropped sum": "missing sum", "relative error of one entry": "single entry", "slice for sum": "missing sum",
 }  # fmt: skip
 """The self-test's words for these kinds."""
+FAMILIES = ("jacobian", "gradient", "text")
+"""Changes of the gradients of this benchmark's own, the self-test's, and the self-test's changes of the text."""
 POINTS = 4
 """Other points at which a statement about numbers is asked for again."""
 
@@ -191,41 +193,32 @@ def _said(result: CheckResult) -> Iterator[tuple[str, Diagnosis]]:
 
 def _worth(trial: Trial, name: str, d: Diagnosis) -> str:
     if d.cause == "edit":
-        return "right" if all(_mends(trial, e) for e in _edits_named(trial, d)) else "wrong"
+        return "right" if all(_mends(trial, rule, e) for rule, e in _edits_named(trial, d)) else "wrong"
     if not _is_true(trial, name, d):
         return "wrong"
     return "right" if d.cause in {**RIGHT, **OTHERS}.get(trial.kind, set()) else "true"
 
 
-def _edits_named(trial: Trial, d: Diagnosis) -> list[Edit]:
+def _edits_named(trial: Trial, d: Diagnosis) -> list[tuple[RuleText, Edit]]:
     assert trial.changed is not None
     named = re.findall(r"changing (.*?)(?: mends the rule|; so does|$)", d.message)
-    found: list[Edit] = []
+    found: list[tuple[RuleText, Edit]] = []
     for rule in rule_texts(trial.changed):
         groups = name_groups(trial.changed, rule)
         every = [*edits(rule, groups, CORRUPTING, swaps=None), *additions(rule, groups, False), *additions(rule, groups, True)]
-        found += [e for e in every if str(e) in named]
+        found += [(rule, e) for e in every if str(e) in named]
     assert found, d
     return found
 
 
-def _mends(trial: Trial, edit: Edit) -> bool:
+def _mends(trial: Trial, rule: RuleText, edit: Edit) -> bool:
     """Whether the edited mutant is the right rule at other points, too."""
-    subject, changed = trial.subject, trial.changed
-    assert changed is not None
-    recompiler = Recompiler(subject.planned.file, changed)
-    for rule in rule_texts(changed):
-        function = recompiler.with_text(rule, edit.text) if edit.location.line >= rule.text.line else None
-        if function is not None and _has_text(edit, rule):
-            again = Mutant("", None, "", "", _of_text(subject, function))
-            return subject.equality.elsewhere(again)[0] == EQUIVALENT
-    raise AssertionError(edit)
-
-
-def _has_text(edit: Edit, rule: RuleText) -> bool:
-    start, end = edit.span
-    old, new = rule.text.value, edit.text
-    return old[:start] == new[:start] and new.endswith(old[end:])
+    subject = trial.subject
+    assert trial.changed is not None
+    function = Recompiler(subject.planned.file, trial.changed).with_text(rule, edit.text)
+    assert function is not None
+    again = Mutant("", None, "", "", _of_text(subject, function))
+    return subject.equality.elsewhere(again)[0] == EQUIVALENT
 
 
 def _is_true(trial: Trial, name: str, d: Diagnosis) -> bool:
@@ -277,7 +270,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("--of-each", type=int, help="mutants of each kind and family, about")
-    parser.add_argument("--family", choices=("jacobian", "gradient", "text"))
+    parser.add_argument("--family", choices=FAMILIES)
     parser.add_argument("--file", default="", help="part of a file's name")
     arguments = parser.parse_args()
     every = [t for s in subjects(arguments.file) for t in trials(s) if arguments.family in (None, t.family)]
@@ -286,8 +279,9 @@ def main() -> int:
         if o.worth[:1] != ("right",) or "wrong" in o.worth:
             said = (f"\n    {worth} {n}: {d.cause}: {d.message}" for worth, (n, d) in zip(o.worth, o.said, strict=True))
             print(o.trial.family, o.trial.kind, o.trial.name, *said)
-    for family in ("jacobian", "gradient", "text"):
+    for family in FAMILIES:
         _table(family, [o for o in found if o.trial.family == family])
+    _table("self-test", [o for o in found if o.trial.family != "jacobian"])
     return 0
 
 
@@ -298,7 +292,7 @@ def _table(family: str, found: Sequence[Outcome]) -> None:
     kinds = dict.fromkeys(o.trial.kind for o in found)
     for kind in [*(k for k in RIGHT if k in kinds), *(k for k in kinds if k not in RIGHT)]:
         _row(f"  {kind}", tally([o for o in found if o.trial.kind == kind]))
-    _row("  the issue's kinds"[:16], tally([o for o in found if o.trial.kind in RIGHT]))
+    _row("  these kinds", tally([o for o in found if o.trial.kind in RIGHT]))
     _row("  all", tally(found))
 
 

@@ -12,9 +12,9 @@ from gradcheck_cli.spec.rule_texts import NameGroups, RuleText
 LINEAR, SUMMED, FACTOR, SUM, POWER, ONE = "linear", "added sum_to", "missing factor", "missing sum", "power", "number"
 FIRST = (LINEAR, SUMMED)
 """Kinds that are as likely as the edits which corrupt a rule."""
-LATER = (FACTOR, SUM, POWER, ONE)
-"""Kinds that have many edits each."""
-SUMS = ("axis=-1", "axis=0", "", "axis=-1, keepdims=True", "axis=0, keepdims=True", "keepdims=True")
+LATER = (SUM, POWER, ONE, FACTOR)
+"""Kinds that have many edits each, those with the most last."""
+SUMS = ("", "axis=0", "axis=-1", "axis=-1, keepdims=True", "axis=0, keepdims=True", "keepdims=True")
 
 
 def additions(rule: RuleText, groups: NameGroups, later: bool) -> Iterator[Edit]:
@@ -49,6 +49,8 @@ class _Adder(Editor):
                 continue
             if id(node) not in inside and site.role not in (at.TIGHT, at.EVEN):
                 yield from self._multiplied(node, names)
+            if not isinstance(node, ast.Constant):
+                yield from (self._replace(ONE, node, f"(1 {sign} {self._piece(node, PRODUCT)})") for sign in "-+")
             if not isinstance(node, ast.Constant | ast.UnaryOp):
                 yield from (self._sum(node, how) for how in SUMS)
             yield from self._powers(site)

@@ -27,14 +27,14 @@ from gradcheck_cli.spec.rule_texts import Recompiler, RuleText, name_groups, rul
 from gradcheck_cli.spec.screen import Screen
 
 Array = np.ndarray[Any, Any]
-BACKWARD, FORWARD = frozenset({"GC201", "GC102", "GC106", "GC110"}), frozenset({"GC203"})
+BACKWARD, FORWARD = frozenset({"GC201", "GC102", "GC104", "GC106", "GC110"}), frozenset({"GC203"})
 """The findings that edits of the backward rule, and of the jvp rule, are looked for."""
 CORRUPTING = ("sign", "transpose", "swapped name", "output for input", "mean for sum", "dropped factor", "factor")
 """Of the edits that corrupt a rule those that may mend one."""
 ORDER = ("sign", "transpose", *FIRST, *CORRUPTING[2:], *LATER)
 """Of two edits that say the same the kind that comes first is named."""
-EDITS = 600
-"""Edits tried at most, of the likely ones and of the others;"""
+EDITS = (600, 1000)
+"""Edits tried at most, of the likely ones and of the others, which are tried if no likely one is found;"""
 WORK = 6e6
 """fewer where this many numbers of inputs and outputs have been worked on."""
 CHECKS = 24
@@ -116,9 +116,9 @@ class _Search:
     def edits(self) -> list[Edit]:
         """Those that mend it, without those that only repeat another one at a part or at the whole of it."""
         size = sum(x.value.size for x in self.problem.inputs) + self.screen.size
-        most = int(min(EDITS, WORK // (1 + size)))
+        likely, others = (int(min(most, WORK // (1 + size))) for most in EDITS)
         with np.errstate(all="ignore"):
-            return self._mending(self._likely(), most) or self._mending(self._others(), most)
+            return self._mending(self._likely(), likely) or self._mending(self._others(), others)
 
     def _mending(self, tried: Iterator[tuple[RuleText, Edit]], most: int) -> list[Edit]:
         candidates = (c for rule, edit in islice(tried, most) if (c := self._candidate(rule, edit)) is not None)
@@ -129,7 +129,7 @@ class _Search:
         good.sort(key=lambda e: (ORDER.index(e.kind), e.span[0] - e.span[1]))
         found: list[Edit] = []
         for edit in good:
-            if not any(_overlap(edit.span, other.span) for other in found):
+            if not any(_same(edit, other) for other in found):
                 found.append(edit)
         return sorted(found, key=lambda e: e.span)
 
@@ -145,8 +145,9 @@ class _Search:
             yield from ((rule, edit) for edit in additions(rule, groups, later=False))
 
     def _others(self) -> Iterator[tuple[RuleText, Edit]]:
-        for rule in self._texts():
-            yield from ((rule, edit) for edit in additions(rule, name_groups(self.wrong.function, rule), later=True))
+        texts = [(rule, name_groups(self.wrong.function, rule)) for rule in self._texts()]
+        every = [(rule, edit) for rule, groups in texts for edit in additions(rule, groups, later=True)]
+        yield from sorted(every, key=lambda pair: ORDER.index(pair[1].kind))
 
     def _candidate(self, rule: RuleText, edit: Edit) -> _Candidate | None:
         changed = self.recompiler.with_text(rule, edit.text)
@@ -156,7 +157,9 @@ class _Search:
         return with_rules(problem, self.wrong.file, candidate.function, case)
 
     def _passes(self, candidate: _Candidate) -> bool:
-        """Whether the inputs are right in every case, and no other is wrong that was not."""
+        """Whether the inputs are right in every case, no other is wrong that was not, and other points say the same."""
+        if not all(s.passes(self._at(candidate, s.problem, self.wrong.case)) for s in self.screen.elsewhere()):
+            return False
         points = [(self.wrong.case, self.problem), *self._cases()]
         return all(self._is_right(self._at(candidate, problem, case)) for case, problem in points)
 
@@ -180,5 +183,8 @@ class _Search:
         return passed >= set(self.names) and failing <= self.failing
 
 
-def _overlap(one: tuple[int, int], two: tuple[int, int]) -> bool:
-    return one[0] < two[1] and two[0] < one[1]
+def _same(one: Edit, two: Edit) -> bool:
+    """Whether of two edits that mend a rule one need not be said: it changes a part or the whole of what the other does."""
+    if one.span == two.span:
+        return one.kind == two.kind != "swapped name"
+    return one.span[0] < two.span[1] and two.span[0] < one.span[1]

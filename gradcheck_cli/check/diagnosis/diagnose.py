@@ -79,10 +79,10 @@ def _causes(
     """What explains all entries; failing that, where the wrong ones are."""
     if not np.any(e.A[e.decided]):
         return regions.zero(e)
+    simple = chain(
+        moves.swapped_both(e, others, signs=False), factors.simple(e, known), moves.swapped_both(e, others, signs=True)
+    )
     whole = chain(
-        moves.swapped_both(e, others, signs=False),
-        factors.simple(e, known),
-        moves.swapped_both(e, others, signs=True),
         moves.moved(e),
         moves.conjugated(e),
         moves.swapped(e, others),
@@ -97,7 +97,7 @@ def _causes(
         factors.constant(e, known),
     )
     partial = chain(terms.left_out(e), regions.where(e, known))
-    return _first(whole) or (_first(costly) if e.A.size <= LARGE else ()) or partial
+    return _first(simple) or _first(whole) or (_first(costly) if e.A.size <= LARGE else ()) or partial
 
 
 def _first(diagnoses: Iterable[Diagnosis]) -> tuple[Diagnosis, ...]:

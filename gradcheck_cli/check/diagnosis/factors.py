@@ -33,7 +33,7 @@ def simple(e: Evidence, known: Known) -> Iterator[Diagnosis]:
         return
     size = abs(s) if abs(s) > 1 else 1 / abs(s)
     what = f"{_number(s)} is missing" if abs(s) > 1 else f"{_number(1 / s)} is too many"
-    plain = Diagnosis("factor", f"a factor {what}: {_shown(e, s)}{_is_known(e, known)}")
+    plain = Diagnosis("factor", f"a factor {what}: {_shown(e, s)}")
     # Where the forward takes a mean over an axis, its output does not have it.
     in_output = any(round(size) in e.outputs.arrays[k].shape for k in e.outputs.kept)
     if s > 0 and round(size) in sizes and _sums(e) and not (s < 1 and in_output):
