@@ -67,9 +67,11 @@ def of_inputs(problem: Problem, outputs: Outputs, inputs: Sequence[InputResult])
     known = list(known_values(problem.inputs, outputs))
     found = {}
     for e in evidence:
-        if e.clear:
+        if e.wrong.any():
             others = [o for o in evidence if o is not e]
-            found[e.name] = _first(_causes(e, others, known, elsewhere, places[e.name]))
+            # An error of a few tolerances fits many hypotheses, but not that all numbers are of single precision.
+            causes = _causes(e, others, known, elsewhere, places[e.name]) if e.clear else regions.rounded(e)
+            found[e.name] = _first(causes)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
-from gradcheck_cli.check.diagnosis.evidence import Evidence, distinct
+from gradcheck_cli.check.diagnosis.evidence import Evidence, distinct, is_round
 
 Array = np.ndarray[Any, Any]
 SPLIT = 20
@@ -205,11 +205,11 @@ def _one_of_all(e: Evidence) -> Iterator[Diagnosis]:
 def rounded(e: Evidence) -> Iterator[Diagnosis]:
     """Claimed values that are all numbers of float32, and off by its rounding."""
     A, D = e.A[e.wrong], e.D[e.wrong]
-    if e.value.dtype != np.float64 or len(distinct(D)) < 4 or not np.isfinite(A).all():
+    claimed = e.A[e.decided & (e.A != 0)]
+    if e.value.dtype != np.float64 or len(distinct(claimed[~is_round(claimed)])) < 4 or not np.isfinite(A).all():
         return
     with np.errstate(all="ignore"):
         relative = (A - D) / np.abs(D)
-        claimed = e.A[e.decided & (e.A != 0)]
         exact = np.all(claimed == claimed.astype(np.float32).astype(np.float64))
     if exact and np.all(np.abs(relative) < 3e-6):
         largest = float(np.max(np.abs(relative)))
