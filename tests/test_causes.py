@@ -89,7 +89,7 @@ WRONG = {
     "the sign of a term": ("missing_term", lambda x: x**2 + x, lambda g, x: g * (2 * x - 1), [X]),
     "a conjugate of the gradient": ("conjugate", lambda z: z * (2 + 1j), lambda g, z: np.conj(g * (2 - 1j)), [C]),
     "a conjugate": ("conjugate", lambda z: z * (2 + 1j), lambda g, z: g * (2 + 1j), [C]),
-    "single precision": ("float32", lambda x: np.exp(8 * x), lambda g, x: single(8 * g * np.exp(single(8 * x))), [X]),
+    "single precision": ("float32", lambda x: np.exp(8 * x), lambda g, x: g * single(8 * np.exp(single(8 * x))), [X]),
     "the modulus of the cotangent": ("nonlinear", np.sin, lambda g, x: np.abs(g) * np.cos(x), [X]),
     "the square of the cotangent": ("nonlinear", np.sin, lambda g, x: g**2 * np.cos(x), [X]),
     "no cotangent": ("nonlinear", np.sin, lambda g, x: np.cos(x), [X]),
@@ -187,3 +187,8 @@ def test_a_wrong_cause_is_not_named(name):
     cause, f, rule, xs = NOT_THAT[name]
     assert verify(f, xs, backward=rule).checks[0].verdict == "fail"
     assert cause not in [d.cause for d in named(f, rule, xs)]
+
+
+def test_single_precision_of_a_product_with_the_cotangent_is_a_finding_of_its_own():
+    check = verify(np.exp, [X], backward=lambda g, x: single(g * np.exp(x))).checks[0]
+    assert [f.code for f in check.findings] == ["GC117"]
