@@ -34,9 +34,11 @@ class _Adder(Editor):
                 yield site
 
     def first(self) -> Iterator[Edit]:
-        """Sums to an input's shape, and what makes a rule linear in its cotangents."""
+        """Sums to an input's shape, transposes of products, and what makes a rule linear in its cotangents."""
         for site in self._sites():
             yield from self._linear(site.node)
+            if isinstance(site.node, ast.BinOp) and isinstance(site.node.op, ast.MatMult):
+                yield self._replace("transpose", site.node, f"({self._piece(site.node)}).{'mT' if self.batched else 'T'}")
         yield from self._summed(self.parsed.tree)
 
     def later(self) -> Iterator[Edit]:

@@ -31,6 +31,8 @@ BACKWARD, FORWARD = frozenset({"GC201", "GC102", "GC104", "GC106", "GC110"}), fr
 """The findings that edits of the backward rule, and of the jvp rule, are looked for."""
 CORRUPTING = ("sign", "transpose", "swapped name", "output for input", "mean for sum", "dropped factor", "factor")
 """Of the edits that corrupt a rule those that may mend one."""
+NAMES = frozenset({"swapped name", "output for input"})
+"""Kinds that put another name in: of these each says something else."""
 ORDER = ("sign", "transpose", *FIRST, *CORRUPTING[2:], *LATER)
 """Of two edits that say the same the kind that comes first is named."""
 EDITS = (600, 1000)
@@ -186,5 +188,5 @@ class _Search:
 def _same(one: Edit, two: Edit) -> bool:
     """Whether of two edits that mend a rule one need not be said: it changes a part or the whole of what the other does."""
     if one.span == two.span:
-        return one.kind == two.kind != "swapped name"
+        return NAMES.isdisjoint((one.kind, two.kind))
     return one.span[0] < two.span[1] and two.span[0] < one.span[1]
