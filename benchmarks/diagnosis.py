@@ -201,12 +201,12 @@ def _worth(trial: Trial, name: str, d: Diagnosis) -> str:
 
 def _edits_named(trial: Trial, d: Diagnosis) -> list[tuple[RuleText, Edit]]:
     assert trial.changed is not None
-    named = re.findall(r"changing (.*?)(?: mends the rule|; so does|$)", d.message)
+    named = [tuple(change) for change in d.edits]
     found: list[tuple[RuleText, Edit]] = []
     for rule in rule_texts(trial.changed):
         groups = name_groups(trial.changed, rule)
         every = [*edits(rule, groups, CORRUPTING, swaps=None), *additions(rule, groups, False), *additions(rule, groups, True)]
-        found += [(rule, e) for e in every if str(e) in named]
+        found += [(rule, e) for e in every if (e.location, e.before, e.after) in named]
     assert found, d
     return found
 

@@ -30,6 +30,11 @@ EDITS = {
         "inputs: {x: {shape: [3, 3]}, w: {shape: [3, 3]}}\nforward: x @ w\nbackward:\n  x: grad @ w.T\n  w: x.T @ «grad.T»",
         "grad",
     ),
+    "transpose of matrices in a batch": (
+        "inputs: {a: {shape: [2, 3, 4]}, b: {shape: [2, 4, 2]}}\nforward: a @ b\nbackward:\n  a: grad @ «b»\n"
+        "  b: swapaxes(a, 1, 2) @ grad",
+        "b.mT",
+    ),
     "swapped name": (
         "inputs: {x: {shape: [4]}, y: {shape: [4]}}\nforward: x * y + x\nbackward:\n  x: grad * y + grad\n  y: grad * «y»",
         "x",
@@ -155,7 +160,7 @@ def test_an_edit_has_to_mend_every_case(tmp_path):
     one = "inputs: {x: {shape: [4]}, n: {value: 2.0, requires_grad: false}}\nforward: x**n\nbackward: {x: grad * x}"
     path, _, _ = written(tmp_path, one)
     assert hints(path) == [f"changing `grad * x` to `2 * grad * x` at {path}:5:19 mends the rule"]
-    path, _, _ = written(tmp_path, one + "\ncases:\n  cube: {inputs: {n: 3.0}}")
+    path, _, _ = written(tmp_path, one + "\ncases:\n  cube: {inputs: {n: {value: 3.0, requires_grad: false}}}")
     assert hints(path) == []
 
 

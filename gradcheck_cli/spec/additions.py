@@ -38,7 +38,7 @@ class _Adder(Editor):
         for site in self._sites():
             yield from self._linear(site.node)
             if isinstance(site.node, ast.BinOp) and isinstance(site.node.op, ast.MatMult):
-                yield self._replace("transpose", site.node, f"({self._piece(site.node)}).{'mT' if self.batched else 'T'}")
+                yield from (self._replace("transpose", site.node, f"({self._piece(site.node)}).{end}") for end in ("T", "mT"))
         yield from self._summed(self.parsed.tree)
 
     def later(self) -> Iterator[Edit]:

@@ -73,6 +73,7 @@ class Editor:
 
     def __init__(self, rule: RuleText, groups: NameGroups, swaps: int | None) -> None:
         self.rule, self.groups, self.swaps = rule, groups, swaps
+        # To corrupt a rule a few edits of each kind will do; to mend one all are wanted.
         self.covered = () if swaps is None else (at.RETURNED,)
         local = [name for name in rule.program.assigned if name not in rule.program.statics]
         self.local = tuple(name for name in local if not any(name in group for group in groups))
@@ -223,7 +224,8 @@ class Editor:
         already = isinstance(node, ast.Attribute) and node.attr in ("T", "mT")
         already |= isinstance(node, ast.Call) and at.callee(node) in ("transpose", "swapaxes", "moveaxis")
         if not already and not at.is_product(node):
-            yield self._replace("transpose", node, self._piece(node, ATOM) + (".mT" if self.batched else ".T"))
+            ends = (".mT" if self.batched else ".T",) if self.swaps is not None else (".T", ".mT")
+            yield from (self._replace("transpose", node, self._piece(node, ATOM) + end) for end in ends)
 
     # Names and numbers.
 

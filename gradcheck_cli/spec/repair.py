@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.check import check
-from gradcheck_cli.check.diagnosis.cause import Diagnosis
+from gradcheck_cli.check.diagnosis.cause import Change, Diagnosis
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.recheck import remembering
 from gradcheck_cli.check.result import CheckResult
@@ -94,7 +94,7 @@ def _said(found: list[Edit]) -> tuple[Diagnosis, ...]:
         return ()
     first, *others = found
     message = f"changing {first} mends the rule" + "".join(f"; so does changing {other}" for other in others)
-    return (Diagnosis("edit", message),)
+    return (Diagnosis("edit", message, tuple(Change(e.location, e.before, e.after) for e in found)),)
 
 
 class _Candidate(NamedTuple):
