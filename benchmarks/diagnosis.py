@@ -36,7 +36,7 @@ from gradcheck_cli.run import Planned, plan, run_one
 from gradcheck_cli.selection import Selection
 from gradcheck_cli.selftest.reasons import Equality
 from gradcheck_cli.selftest.result import EQUIVALENT
-from gradcheck_cli.selftest.specs import stands_of
+from gradcheck_cli.selftest.specs import _stands
 from gradcheck_cli.selftest.trial import Mutant, Stand, changed_gradients
 from gradcheck_cli.spec.additions import additions
 from gradcheck_cli.spec.build import with_rules
@@ -116,7 +116,7 @@ def subjects(of: str = "") -> Iterator[Subject]:
         if item.case.expect.verdict == "pass" and item.function.backward is not None and not item.function.surrogate:
             by_function.setdefault((item.file.path, item.function.name), []).append(item)
     for items in by_function.values():
-        stands = [s for item in items for s in stands_of(item.file, item.function, item.case)]
+        stands = [s for item in items for s in _stands(item.file, item.function, item.case, {})]
         yield Subject(items[0], stands, Equality(stands))
 
 
