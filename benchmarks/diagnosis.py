@@ -96,8 +96,6 @@ class Trial(NamedTuple):
     make: Callable[[Problem, Stand], Problem]
     changed: FunctionSpec | None = None
     """The function with the changed text, where it is the text that was changed."""
-    rule: RuleText | None = None
-    """Which text it was."""
 
 
 class Outcome(NamedTuple):
@@ -139,7 +137,7 @@ def trials(subject: Subject) -> Iterator[Trial]:
         for edit in edits(rule, name_groups(function, rule)) if rule.form != "jvp" else ():
             changed = recompiler.with_text(rule, edit.text)
             if changed is not None:
-                yield Trial("text", _kind(edit.kind), f"{name} {edit}", subject, _of_text(subject, changed), changed, rule)
+                yield Trial("text", _kind(edit.kind), f"{name} {edit}", subject, _of_text(subject, changed), changed)
 
 
 def _kind(kind: str) -> str:

@@ -39,10 +39,10 @@ EDITS = (600, 1000)
 """Edits tried at most, of the likely ones and of the others, which are tried if no likely one is found;"""
 WORK = 6e6
 """fewer where this many numbers of inputs and outputs have been worked on."""
-CHECKS = 24
-"""Edits that pass the screen and are checked in full at most;"""
-ENTRIES = 2e5
-"""fewer where so many Jacobian entries have been judged. If more pass the screen, none is named."""
+CHECKS = 12
+"""Edits that pass the screen and are checked at most. If more pass it, none is named."""
+LARGE = 20_000
+"""Jacobian entries from which on that check is by random projections, not entry by entry."""
 ALTERNATIVES = 3
 """If more edits mend a rule than this, none of them says where the mistake is."""
 COARSE = 1e-4
@@ -109,10 +109,9 @@ class _Search:
         self.wrong, self.names, self.forward = wrong, names, forward
         self.failing = {f.input_name for f in result.findings if f.verdict == "fail"} - {*names, ""}
         """What may stay wrong."""
-        self.problem = remembering(wrong.problem)
+        self.problem = remembering(_small(wrong.problem, result.entries))
         self.screen = Screen(self.problem, names, result.inputs, forward)
         self.recompiler = Recompiler(wrong.file, wrong.function)
-        self.entries = max(1, result.entries)
         self._elsewhere: list[tuple[Case, Problem]] | None = None
 
     def edits(self) -> list[Edit]:
@@ -124,8 +123,8 @@ class _Search:
 
     def _mending(self, tried: Iterator[tuple[RuleText, Edit]], most: int) -> list[Edit]:
         candidates = (c for rule, edit in islice(tried, most) if (c := self._candidate(rule, edit)) is not None)
-        near = [c for c in candidates if self.screen.passes(self._at(c, self.problem, self.wrong.case))]
-        if len(near) > max(2, min(CHECKS, ENTRIES // self.entries)):
+        near = [c for c in candidates if self._is_near(c)]
+        if len(near) > CHECKS:
             return []
         good = [c.edit for c in near if self._passes(c)]
         good.sort(key=lambda e: (ORDER.index(e.kind), e.span[0] - e.span[1]))
@@ -158,10 +157,15 @@ class _Search:
     def _at(self, candidate: _Candidate, problem: Problem, case: Case) -> Problem:
         return with_rules(problem, self.wrong.file, candidate.function, case)
 
-    def _passes(self, candidate: _Candidate) -> bool:
-        """Whether the inputs are right in every case, no other is wrong that was not, and other points say the same."""
-        if not all(s.passes(self._at(candidate, s.problem, self.wrong.case)) for s in self.screen.elsewhere()):
+    def _is_near(self, candidate: _Candidate) -> bool:
+        """Whether the differences at the point, and at others, say about the same."""
+        case = self.wrong.case
+        if not self.screen.passes(self._at(candidate, self.problem, case)):
             return False
+        return all(s.passes(self._at(candidate, s.problem, case)) for s in self.screen.elsewhere())
+
+    def _passes(self, candidate: _Candidate) -> bool:
+        """Whether the inputs are right in every case, and no other is wrong that was not."""
         points = [(self.wrong.case, self.problem), *self._cases()]
         return all(self._is_right(self._at(candidate, problem, case)) for case, problem in points)
 
@@ -171,8 +175,14 @@ class _Search:
             wrong = self.wrong
             cases = [case for case in wrong.function.cases if case.expect.verdict != "fail"]
             makes = ((case, make) for case in cases for make in problems(wrong.file, wrong.function, case, wrong.overrides))
-            self._elsewhere = [(case, remembering(make())) for case, make in makes]
+            made = ((case, make()) for case, make in makes)
+            self._elsewhere = [(case, remembering(_small(p, _entries(p)))) for case, p in made if not self._is_known(case, p)]
         return self._elsewhere
+
+    def _is_known(self, case: Case, problem: Problem) -> bool:
+        """Whether this is the problem that was found wrong, once more."""
+        pairs = zip(problem.inputs, self.problem.inputs, strict=True)
+        return case.name == self.wrong.case.name and all(np.array_equal(x.value, y.value) for x, y in pairs)
 
     def _is_right(self, problem: Problem) -> bool:
         try:
@@ -183,6 +193,16 @@ class _Search:
         passed = {x.name for x in result.inputs if x.verdict == "pass"}
         passed |= {x.name for x in problem.inputs if not x.requires_grad}
         return passed >= set(self.names) and failing <= self.failing
+
+
+def _small(problem: Problem, entries: int) -> Problem:
+    """The problem, judged along a few directions where it is large."""
+    return replace(problem, settings=problem.settings._replace(mode="projected")) if entries > LARGE else problem
+
+
+def _entries(problem: Problem) -> int:
+    outputs = problem.primal(*[x.value for x in problem.inputs])
+    return sum(np.size(y) for y in outputs) * sum(x.value.size for x in problem.inputs if x.requires_grad)
 
 
 def _same(one: Edit, two: Edit) -> bool:
