@@ -7,6 +7,7 @@ from textwrap import dedent, indent
 import pytest
 
 from gradcheck_cli import verify
+from gradcheck_cli.run import run_specs
 from gradcheck_cli.spec import repair
 
 HEAD = "functions:\n  f:\n"
@@ -191,3 +192,23 @@ def test_how_many_edits_are_tried_depends_on_sizes_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(repair, "WORK", 70)
     assert hints(path) == []
     assert len(tried) <= 2 * (70 // 6)
+
+
+def test_a_failure_of_the_search_costs_no_verdict(tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("no way")
+
+    path, _, _ = written(tmp_path, EDITS["factor"][0])
+    monkeypatch.setattr(repair.Screen, "passes", broken)
+    check = verify(path).checks[0]
+    assert check.verdict == "fail"
+    assert [f.code for f in check.findings] == ["GC201", "GC604"]
+    assert "ZeroDivisionError: no way" in check.findings[-1].message
+
+
+def test_a_case_without_inputs_does_not_end_the_search(tmp_path):
+    function = EDITS["factor"][0] + "\ncases:\n  absent: {inputs: {x: {file: absent.npy}}}"
+    path, _, _ = written(tmp_path, function)
+    report = run_specs([path])
+    assert [d.cause for f in report.checks[0].findings for d in f.diagnosis][:1] == ["edit"]
+    assert report.exit_code == 2

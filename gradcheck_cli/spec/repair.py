@@ -15,6 +15,7 @@ import numpy as np
 
 from gradcheck_cli.check.check import check
 from gradcheck_cli.check.diagnosis.cause import Change, Diagnosis
+from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.recheck import remembering
 from gradcheck_cli.check.result import CheckResult
@@ -61,10 +62,18 @@ class Wrong(NamedTuple):
 
 
 def mended(result: CheckResult, wrong: Wrong) -> CheckResult:
-    """The result, with the edits that mend the rule named in its findings."""
+    """The result, with the edits that mend the rule named in its findings. It stands, whatever becomes of the search."""
     settings = wrong.problem.settings
     if wrong.problem.surrogate or settings.eps is not None or settings.tolerances()[0] > COARSE:
         return result
+    try:
+        return _with_edits(result, wrong)
+    except Exception as error:
+        message = f"looking for an edit that mends the rule ended with {type(error).__name__}: {error}"
+        return replace(result, findings=(*result.findings, Finding("GC604", message, wrong.problem.location)))
+
+
+def _with_edits(result: CheckResult, wrong: Wrong) -> CheckResult:
     said: dict[tuple[bool, str], tuple[Diagnosis, ...]] = {}
     for codes in (BACKWARD, FORWARD):
         forward = codes is FORWARD
@@ -172,12 +181,18 @@ class _Search:
     def _cases(self) -> list[tuple[Case, Problem]]:
         """The function's other cases, at all their points."""
         if self._elsewhere is None:
-            wrong = self.wrong
-            cases = [case for case in wrong.function.cases if case.expect.verdict != "fail"]
-            makes = ((case, make) for case in cases for make in problems(wrong.file, wrong.function, case, wrong.overrides))
-            made = ((case, make()) for case, make in makes)
-            self._elsewhere = [(case, remembering(_small(p, _entries(p)))) for case, p in made if not self._is_known(case, p)]
+            cases = [case for case in self.wrong.function.cases if case.expect.verdict != "fail"]
+            points = ((case, problem) for case in cases for problem in self._points(case))
+            self._elsewhere = [(case, remembering(_small(p, _entries(p)))) for case, p in points if not self._is_known(case, p)]
         return self._elsewhere
+
+    def _points(self, case: Case) -> Iterator[Problem]:
+        wrong = self.wrong
+        for make in problems(wrong.file, wrong.function, case, wrong.overrides):
+            try:
+                yield make()
+            except GradcheckError:  # the check of this case says it
+                return
 
     def _is_known(self, case: Case, problem: Problem) -> bool:
         """Whether this is the problem that was found wrong, once more."""
