@@ -57,6 +57,16 @@ EDITS = {
         "  t: grad * exp(-k * t) * (cos(t) - «sin(t)»)\n  k: -sum(grad * t * out)",
         "k * sin(t)",
     ),
+    "a factor within a product of matrices": (
+        "inputs: {x: {shape: [2, 3]}, w: {shape: [3, 4]}, s: {shape: [3, 4]}}\nforward: x @ (s * w)\nbackward:\n"
+        "  x: grad @ «w».T\n  w: s * (x.T @ grad)\n  s: w * (x.T @ grad)",
+        "(s * w)",
+    ),
+    "a factor of the right operand": (
+        "inputs: {x: {shape: [2, 3]}, w: {shape: [3, 4]}, s: {shape: [2, 4]}}\nforward: (x @ w) * s\nbackward:\n"
+        "  x: (grad * s) @ w.T\n  w: x.T @ «grad»\n  s: grad * (x @ w)",
+        "(s * grad)",
+    ),
     "a division by name": (
         "inputs: {x: {shape: [4]}, s: 1.7}\nforward: sin(x / s)\nbackward:\n  x: «grad * cos(x / s)»\n"
         "  s: -sum(grad * x * cos(x / s)) / s**2",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from gradcheck_cli.spec import edit_sites as at
 from gradcheck_cli.spec.edits import ATOM, PRODUCT, Edit, Editor, precedence
@@ -37,37 +38,39 @@ class _Adder(Editor):
         """Sums to an input's shape, transposes of products, and what makes a rule linear in its cotangents."""
         for site in self._sites():
             yield from self._linear(site.node)
-            if isinstance(site.node, ast.BinOp) and isinstance(site.node.op, ast.MatMult):
+            if _is_matmul(site.node):
                 yield from (self._replace("transpose", site.node, f"({self._piece(site.node)}).{end}") for end in ("T", "mT"))
         yield from self._summed(self.parsed.tree)
 
     def later(self) -> Iterator[Edit]:
         """Factors, sums and powers anywhere."""
         inside = {id(part) for site in self._sites() for part in _operands(site.node)}
+        tight = {id(part) for node in ast.walk(self.parsed.tree) for part in _tight_parts(node)}
         names = self._names_in_scope()
         for site in self._sites():
             node = site.node
             if isinstance(node, ast.Tuple | ast.List):
                 continue
             if id(node) not in inside and site.role not in (at.TIGHT, at.EVEN):
-                yield from self._multiplied(node, names)
+                yield from self._multiplied(node, names, id(node) in tight)
             if not isinstance(node, ast.Constant):
                 yield from (self._replace(ONE, node, f"(1 {sign} {self._piece(node, PRODUCT)})") for sign in "-+")
             if not isinstance(node, ast.Constant | ast.UnaryOp):
                 yield from (self._sum(node, how) for how in SUMS)
-            yield from self._powers(site)
+            yield from self._powers(site, id(node) in tight)
 
     def _names_in_scope(self) -> list[str]:
         groups = self.groups
         every = (*groups.constants, *groups.inputs, *groups.saved, *groups.outputs[:1], *self.local, *groups.cotangents[:1])
         return list(dict.fromkeys(every))
 
-    def _multiplied(self, node: ast.expr, names: list[str]) -> Iterator[Edit]:
-        """A product with one more name, or divided by it; where the name is behind its assignment only the compiler knows."""
+    def _multiplied(self, node: ast.expr, names: list[str], tight: bool) -> Iterator[Edit]:
+        """A product with one more name, or divided by it; `tight`: where it needs parentheses."""
         piece = self._piece(node, PRODUCT)
+        right = piece if _is_plain(node) else f"({self._piece(node)})"
         for name in names:
-            yield self._replace(FACTOR, node, f"{name} * {piece}" if _is_plain(node) else f"{name} * ({self._piece(node)})")
-            yield self._replace(FACTOR, node, f"{piece} / {name}")
+            for changed in (f"{name} * {right}", f"{piece} / {name}"):
+                yield self._replace(FACTOR, node, f"({changed})" if tight else changed)
 
     def _sum(self, node: ast.expr, how: str) -> Edit:
         return self._replace(SUM, node, f"sum({self._piece(node)}{', ' if how else ''}{how})")
@@ -80,11 +83,12 @@ class _Adder(Editor):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
             yield self._replace(LINEAR, node, self._piece(node.left, ATOM))
 
-    def _powers(self, site: at.Site) -> Iterator[Edit]:
+    def _powers(self, site: at.Site, tight: bool) -> Iterator[Edit]:
         """An exponent off by one, a square that is missing; a number off by one."""
         node = site.node
         if isinstance(node, ast.Name | ast.Call | ast.Attribute):
-            yield self._replace(POWER, node, f"{self._piece(node)}**2")
+            squared = f"{self._piece(node)}**2"
+            yield self._replace(POWER, node, f"({squared})" if tight else squared)
         elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
             kind = POWER if site.role == at.TIGHT else ONE
             for number in (node.value - 1, node.value + 1):
@@ -113,6 +117,19 @@ def _operands(node: ast.expr) -> list[ast.expr]:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
         return [node.left, node.right]
     return [node.operand] if isinstance(node, ast.UnaryOp) else []
+
+
+def _is_matmul(node: ast.expr) -> TypeGuard[ast.BinOp]:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)
+
+
+def _tight_parts(node: ast.AST) -> list[ast.expr]:
+    """The parts of an expression that a product cannot stand for without parentheses."""
+    if isinstance(node, ast.Attribute | ast.Subscript):
+        return [node.value]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult | ast.Div):
+        return [node.right]
+    return [node.left, node.right] if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) else []
 
 
 def _is_plain(node: ast.expr) -> bool:
