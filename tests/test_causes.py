@@ -73,6 +73,7 @@ WRONG = {
     "a gradient to be repeated": ("broadcast", lambda x: np.sum(x, axis=1), lambda g, x: g[:, None], [X]),
     "entries averaged": ("averaged", np.sin, lambda g, x: np.full(x.shape, np.mean(g * np.cos(x))), [B]),
     "one entry": ("single_entry", np.sin, one_entry, [X]),
+    "one of two entries": ("single_entry", np.sin, lambda g, x: g * np.cos(x) * [1.0, 1.3], [np.array([0.4, 0.9])]),
     "the last row": ("region", np.sin, last_row, [X]),
     "inside the border": ("region", np.sin, border, [RNG.normal(size=(5, 6))]),
     "near a value": ("region", np.sin, lambda g, x: g * np.cos(x) * np.where(np.abs(x) < 0.3, 1.3, 1), [NEAR]),
@@ -126,7 +127,8 @@ EVIDENCE = {
     "a sign": "numeric = -1.000000 x claimed on 12 of 12 entries",
     "an odd factor": "numeric = 1.023541 x claimed on 12 of 12 entries",
     "a mean for a sum": "numeric = 12.000000 x claimed on 12 of 12 entries, and the size of x is 12",
-    "one entry": "only x[1,2] is wrong",
+    "one entry": "only x[1,2] is wrong, all other entries are right",
+    "one of two entries": "only x[1] is wrong, the other entry is right",
     "the last row": "at the last index along axis 0 (4 entries of x), right elsewhere; there numeric = 0.666667 x claimed",
     "inside the border": "away from the border (12 entries of x), right elsewhere; there numeric = 2 x claimed",
     "below zero only": "where x < 0",
@@ -154,7 +156,6 @@ UNTOLD = {
         [np.array([-0.4, -1.0, 0.3, 0.8])],
     ),
     "errors that fade into the tolerance": (np.exp, lambda g, x: g * np.exp(x) * (1 + 1e-6 * 10**x), [np.linspace(-3, 1, 12)]),
-    "one of two entries": (np.sin, lambda g, x: g * np.cos(x) * [1.0, 1.3], [np.array([0.4, 0.9])]),
 }
 
 
@@ -192,3 +193,15 @@ def test_a_wrong_cause_is_not_named(name):
 def test_single_precision_of_a_product_with_the_cotangent_is_a_finding_of_its_own():
     check = verify(np.exp, [X], backward=lambda g, x: single(g * np.exp(x))).checks[0]
     assert [f.code for f in check.findings] == ["GC117"]
+
+
+def test_one_entry_of_a_triangle(tmp_path):
+    spec = tmp_path / "f.yaml"
+    spec.write_text(
+        "functions:\n  f:\n    inputs: {L: {value: [[1.3, 0, 0], [0.4, 0.9, 0], [-0.7, 0.2, 1.1]], structure: lower}}\n"
+        "    forward: sum(L**3)\n    backward:\n      L: grad * 3 * L**2 * [[1, 1, 1], [1, 1, 1], [1, 1.01, 1]]\n"
+    )
+    causes = [d for f in verify(str(spec)).checks[0].findings for d in f.diagnosis if d.cause != "edit"]
+    assert [(d.cause, d.message) for d in causes] == [
+        ("single_entry", "only L[2,1] is wrong, all other entries are right; there numeric = 0.990099 x claimed")
+    ]

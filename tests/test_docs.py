@@ -74,7 +74,7 @@ def test_document_of_causes_has_the_numbers():
     assert f"at most {sum(repair.EDITS):,}" in text
     assert f"`rtol` above {repair.COARSE:.0e}".replace("e-0", "e-") in text
     assert f"`rtol` is larger than {COARSE:.0e}".replace("e-0", "e-") in text
-    assert repair.ALTERNATIVES == screen.MOVED == 3
+    assert (repair.ALTERNATIVES, screen.MOVED) == (3, 6)
     assert set(re.findall(r"GC\d+", text.partition("## The edit")[0])) == DIAGNOSED
     assert set(re.findall(r"GC\d+", text.partition("## The edit")[2])) == repair.BACKWARD | repair.FORWARD
 

@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 NEAR = 1e-4
 """To what part of their terms' sum two numbers must agree."""
 STEP = 2.0**-11
-MOVED = 3
+MOVED = 6
 """Other points that a rule has to be near at."""
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
+from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.problem import Input
 from gradcheck_cli.check.result import InputResult
 from gradcheck_cli.check.verdict import Verdict
@@ -50,6 +51,10 @@ class Evidence:
         """The same for the rows, where there is one output."""
         self.positional = self.A.shape == (outputs.size, int(np.prod(self.places)))
         """Whether rows and columns are entries, and not directions, or entries of a triangle."""
+        coordinates = Coordinates(x.value, x.structure)
+        entries = bool(x.structure) and self.A.shape == (outputs.size, coordinates.size)
+        self.triangle = coordinates if entries else None
+        """What the columns are, where they are the entries of a triangle."""
         with np.errstate(all="ignore"):
             E = np.where(np.isnan(result.error_bound), 0.0, result.error_bound)
             size = np.abs(np.where(self.decided, self.D, 0.0))
