@@ -167,6 +167,14 @@ def test_edits_of_equal_worth_are_all_named(tmp_path):
     ]
 
 
+def test_another_name_is_not_left_out_for_a_sign(tmp_path):
+    function = "inputs: {x: {shape: [4]}}\nconstants: {low: -1.5, high: 1.5}\nforward: high * x\nbackward: {x: grad * low}"
+    path, _, _ = written(tmp_path, function)
+    assert hints(path) == [
+        f"changing `grad * low` to `-grad * low` at {path}:6:19 mends the rule; so does changing `low` to `high` at {path}:6:26"
+    ]
+
+
 def test_an_edit_has_to_mend_every_case(tmp_path):
     one = "inputs: {x: {shape: [4]}, n: {value: 2.0, requires_grad: false}}\nforward: x**n\nbackward: {x: grad * x}"
     path, _, _ = written(tmp_path, one)

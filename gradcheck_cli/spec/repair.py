@@ -222,6 +222,6 @@ def _entries(problem: Problem) -> int:
 
 def _same(one: Edit, two: Edit) -> bool:
     """Whether of two edits that mend a rule one need not be said: it changes a part or the whole of what the other does."""
-    if one.span == two.span:
-        return NAMES.isdisjoint((one.kind, two.kind))
+    if not NAMES.isdisjoint((one.kind, two.kind)):
+        return False
     return one.span[0] < two.span[1] and two.span[0] < one.span[1]
