@@ -1,248 +1,249 @@
-"""How often the right cause is named: `python benchmarks/diagnosis.py [-v]`.
+"""How often the right cause is named, and how often a wrong one: `python benchmarks/diagnosis.py [--of-each N] [-v]`.
 
-The gradients of every rule in specs/ are corrupted in ways that have a name, at every case; those found wrong are counted.
-Printed for each kind: how many mutants, how often the right cause is among those named, how often it is the first, how often
-nothing is said, and how often only other causes are. With -v every mutant whose cause was not named first.
+Every rule of specs/ is corrupted in three ways: its gradients (diagnosis_jacobians.py), its gradients as the self-test does it,
+and its text as the self-test does it. Mutants that are found wrong are counted, at the first case that finds them so; those of
+a text go through `run_one`, which also looks for the edit that mends them. Each statement about a mutant is
+
+- *right* if it names the fault: an edit after which the rule agrees with the right one to 1e-11 at up to a dozen other points
+  (for an edit with alternatives all of them), or a cause that `RIGHT` has for the kind of mutant and that is true;
+- *true* if it is another statement that holds: one about numbers is true if it is made again, of the same input, at half or
+  more of (up to four) other points at which the mutant is found wrong; counts and thresholds may differ;
+- *wrong* otherwise: an edit that mends the rule at the inputs of the check only, and what is not said again elsewhere.
+
+Printed for each kind: the mutants, how many of them have a right statement, have it first, have none at all, have a wrong one.
+With -v every mutant without a right statement first, and every one with a wrong one.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import diagnosis_jacobians as jacobians
 import numpy as np
 
 from gradcheck_cli.check.check import check
-from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
-from gradcheck_cli.check.problem import Problem, Pulled
-from gradcheck_cli.errors import RuleError
-from gradcheck_cli.spec.build import problems
-from gradcheck_cli.spec.loader import load
+from gradcheck_cli.check.problem import Problem
+from gradcheck_cli.check.result import CheckResult
+from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.run import Planned, plan, run_one
+from gradcheck_cli.selection import Selection
+from gradcheck_cli.selftest.reasons import Equality
+from gradcheck_cli.selftest.result import EQUIVALENT
+from gradcheck_cli.selftest.specs import _stands
+from gradcheck_cli.selftest.trial import Mutant, Stand, changed_gradients
+from gradcheck_cli.spec.additions import additions
+from gradcheck_cli.spec.build import with_rules
+from gradcheck_cli.spec.edits import Edit, edits
+from gradcheck_cli.spec.model import FunctionSpec
+from gradcheck_cli.spec.repair import CORRUPTING
+from gradcheck_cli.spec.rule_texts import Recompiler, RuleText, name_groups, rule_texts
 
 SPECS = Path(__file__).parent.parent / "specs"
-KINDS = {
-    "sign": "sign",
-    "factor": "factor",
-    "transpose": "transposed",
-    "swap": "swapped",
-    "missing sum": "missing_sum",
-    "slice for sum": "missing_sum",
-    "mean for sum": "mean_for_sum",
-    "single entry": "single_entry",
-    "nonlinear": "nonlinear",
+RIGHT = {
+    "sign": {"sign", "missing_term"},
+    "factor": {"factor", "missing_term"},
+    "transpose": {"transposed"},
+    "swap": {"swapped"},
+    "missing sum": {"missing_sum", "broadcast"},
+    "mean for sum": {"mean_for_sum", "factor"},
+    "single entry": {"single_entry"},
+    "nonlinear": {"nonlinear"},
 }
-"""Kinds of mutants, and the cause that is right."""
+OTHERS = {
+    "dropped term": {"missing_term"},
+    "dropped factor": {"factor", "missing_factor", "nonlinear"},
+    "output for input": {"out_for_input", "input_for_out"},
+    "rolled": {"permuted"},
+    "zeroed row": {"zero", "single_entry"},
+    "NaN": {"single_entry"},
+}
+"""The same for kinds of which the issue asks no share."""
+"""For each kind of mutant the causes that name it, if they are true. Where a part of a rule has the wrong sign or factor, the
+whole is off by a term. A mean for a sum is a factor; over an axis of size 2 no number tells which."""
+ALIASES = {
+    "negative": "sign", "relative error": "factor", "transposed": "transpose", "swapped name": "swap",
+    "dropped sum": "missing sum", "relative error of one entry": "single entry", "slice for sum": "missing sum",
+}  # fmt: skip
+"""The self-test's words for these kinds."""
+FAMILIES = ("jacobian", "gradient", "text")
+"""Changes of the gradients of this benchmark's own, the self-test's, and the self-test's changes of the text."""
+POINTS = 4
+"""Other points at which a statement about numbers is asked for again."""
 
-Array = np.ndarray[Any, Any]
-Gradients = list[Array | None]
-Rule = Callable[[Pulled, Sequence[Array]], Gradients]
-"""A corrupted pullback: from the right one and the cotangents to the gradients."""
+
+class Subject(NamedTuple):
+    """One function with a rule that is right."""
+
+    planned: Planned
+    stands: list[Stand]
+    equality: Equality
 
 
-class Mutant(NamedTuple):
+class Trial(NamedTuple):
+    """One mutant, and how it is run."""
+
+    family: str
     kind: str
-    input: str
-    what: str
-    rule: Rule
+    name: str
+    subject: Subject
+    make: Callable[[Problem, Stand], Problem]
+    changed: FunctionSpec | None = None
+    """The function with the changed text, where it is the text that was changed."""
 
 
 class Outcome(NamedTuple):
-    kind: str
-    name: str
-    named: tuple[Diagnosis, ...]
+    """What was said of a mutant, and what each statement is worth: `right`, `true` or `wrong`."""
 
-    @property
-    def place(self) -> int | None:
-        """Where the right cause stands among those named."""
-        return next((k for k, d in enumerate(self.named) if d.cause == KINDS[self.kind]), None)
+    trial: Trial
+    said: tuple[tuple[str, Diagnosis], ...]
+    worth: tuple[str, ...]
 
 
-def specs_problems() -> Iterator[tuple[str, Problem]]:
-    """Every function with a rule of its own, at every case that is to pass."""
-    for path in sorted(SPECS.glob("*.yaml")):
-        file = load(str(path))
-        for function in file.functions.values():
-            if function.backward is None or function.surrogate:
-                continue
-            for case in function.cases:
-                if case.expect.verdict == "pass":
-                    problem = next(problems(file, function, case, {}))()
-                    yield f"{path.stem}:{function.name}[{case.name}]", replace(problem, settings=_plain(problem))
+def subjects(of: str = "") -> Iterator[Subject]:
+    """Every function of specs/ whose rule passes, with its cases."""
+    planned, _ = plan([str(p) for p in sorted(SPECS.glob("*.yaml")) if of in p.stem], Selection())
+    by_function: dict[tuple[str, str], list[Planned]] = {}
+    for item in planned:
+        if item.case.expect.verdict == "pass" and item.function.backward is not None and not item.function.surrogate:
+            by_function.setdefault((item.file.path, item.function.name), []).append(item)
+    for items in by_function.values():
+        stands = [s for item in items for s in _stands(item.file, item.function, item.case, {})]
+        yield Subject(items[0], stands, Equality(stands))
 
 
-def _plain(problem: Problem) -> Any:
-    """First order only, which is what is corrupted."""
-    settings = problem.settings
-    return settings._replace(order=1) if hasattr(settings, "_replace") else replace(settings, order=1)
+# The mutants.
 
 
-def mutated(problem: Problem, rule: Rule) -> Problem:
-    def pullback(arrays: Sequence[Array]) -> Pulled:
-        pulled = problem.pullback(arrays)
-        return pulled._replace(vjp=lambda cotangents: rule(pulled, cotangents))
-
-    return replace(problem, pullback=pullback)
-
-
-def mutants(problem: Problem) -> Iterator[Mutant]:
-    """Corruptions that have a name, for each input of the problem."""
-    pulled = problem.pullback([x.value for x in problem.inputs])
-    places = problem.differentiable_inputs()
-    right = gradients(pulled, _dense(pulled))
-    for n, i in enumerate(places):
-        g = right[n]
-        x = problem.inputs[i]
-        if g is None or not np.any(g):
-            continue
-        yield Mutant("sign", x.name, "-1", _on(n, lambda g: -g))
-        for c in (2.0, 0.5):
-            yield Mutant("factor", x.name, f"{c}", _on(n, lambda g, c=c: c * g))
-        if g.ndim >= 2 and g.shape[-1] == g.shape[-2] and not x.structure:
-            yield Mutant("transpose", x.name, "gradient", _on(n, lambda g: np.swapaxes(g, -1, -2)))
-        for m in range(n + 1, len(places)):
-            h = right[m]
-            if h is not None and h.shape == g.shape and not np.array_equal(g, h):
-                yield Mutant("swap", x.name, f"with {problem.inputs[places[m]].name}", _swapped(n, m))
-        if g.size >= 3:
-            k = np.unravel_index(int(np.argmax(np.abs(g))), g.shape)
-            yield Mutant("single entry", x.name, f"{tuple(map(int, k))}", _on(n, lambda g, k=k: _with(g, k)))
-        for axis in _broadcast_axes(pulled, x.value.shape):
-            size = pulled.outputs[0].shape[axis]
-            yield Mutant("mean for sum", x.name, f"axis {axis}", _on(n, lambda g, s=size: g / s))
-            sliced = _sliced(n, axis)
-            if np.any(sliced(pulled, _dense(pulled))[n]):
-                yield Mutant("slice for sum", x.name, f"axis {axis}", sliced)
-        if len(pulled.outputs) == 1 and pulled.outputs[0].size == 1 and g.size > 1:
-            yield Mutant("mean for sum", x.name, "all", _on(n, lambda g: g / g.size))
-        if unsummed(pulled, n, x.value.shape, _dense(pulled)) is not None:
-            yield Mutant("missing sum", x.name, "", _not_summed(problem, n, i))
-        yield Mutant("nonlinear", x.name, "square", _of_cotangent(n, np.square))
-        yield Mutant("nonlinear", x.name, "modulus", _of_cotangent(n, np.abs))
+def trials(subject: Subject) -> Iterator[Trial]:
+    """All mutants of one function."""
+    name = f"{Path(subject.planned.file.path).stem}:{subject.planned.function.name}"
+    for stand in subject.stands:
+        for m in jacobians.mutants(stand.problem):
+            only = subject._replace(stands=[stand])
+            what = f"{name} {m.input} {m.what}"
+            yield Trial("jacobian", _kind(m.kind), what, only, lambda p, s, m=m: jacobians.mutated(p, m.rule))
+    for c in changed_gradients(subject.stands):
+        yield Trial("gradient", _kind(c.kind), f"{name} {c.before} {c.after}", subject, c.make)
+    file, function = subject.planned.file, subject.planned.function
+    recompiler = Recompiler(file, function)
+    for rule in rule_texts(function):
+        for edit in edits(rule, name_groups(function, rule)) if rule.form != "jvp" else ():
+            changed = recompiler.with_text(rule, edit.text)
+            if changed is not None:
+                yield Trial("text", _kind(edit.kind), f"{name} {edit}", subject, _of_text(subject, changed), changed)
 
 
-def gradients(pulled: Pulled, cotangents: Sequence[Array]) -> Gradients:
-    return [None if g is None else np.asarray(g) for g in pulled.vjp(cotangents)]
+def _kind(kind: str) -> str:
+    return ALIASES.get(kind, kind)
 
 
-def _dense(pulled: Pulled) -> list[Array]:
-    return [dense_cotangent(y.size).reshape(y.shape).astype(y.dtype if y.dtype.kind in "fc" else float) for y in pulled.outputs]
+def _of_text(subject: Subject, changed: FunctionSpec) -> Callable[[Problem, Stand], Problem]:
+    return lambda problem, stand: with_rules(problem, subject.planned.file, changed, stand.subject)
 
 
-def _on(n: int, change: Callable[[Array], Array]) -> Rule:
-    def rule(pulled: Pulled, cotangents: Sequence[Array]) -> Gradients:
-        found = gradients(pulled, cotangents)
-        g = found[n]
-        found[n] = None if g is None else np.asarray(change(g), g.dtype)
-        return found
-
-    return rule
-
-
-def _with(g: Array, k: tuple[Any, ...]) -> Array:
-    changed = np.array(g)
-    changed[k] *= 1.01
-    return changed
+def some(found: Sequence[Trial], of_each: int | None) -> Iterator[Trial]:
+    """Of each family and kind about so many, spread over the whole."""
+    counts = Counter((t.family, t.kind) for t in found)
+    seen: Counter[tuple[str, str]] = Counter()
+    for t in found:
+        key = (t.family, t.kind)
+        if of_each is None or seen[key] % max(1, -(-counts[key] // of_each)) == 0:
+            yield t
+        seen[key] += 1
 
 
-def _swapped(n: int, m: int) -> Rule:
-    def rule(pulled: Pulled, cotangents: Sequence[Array]) -> Gradients:
-        found = gradients(pulled, cotangents)
-        found[n], found[m] = found[m], found[n]
-        return found
-
-    return rule
+# What is said of them.
 
 
-def _of_cotangent(n: int, change: Callable[[Array], Array]) -> Rule:
-    def rule(pulled: Pulled, cotangents: Sequence[Array]) -> Gradients:
-        found = gradients(pulled, cotangents)
-        found[n] = gradients(pulled, [np.asarray(change(v), v.dtype) for v in cotangents])[n]
-        return found
-
-    return rule
-
-
-def _broadcast_axes(pulled: Pulled, shape: tuple[int, ...]) -> list[int]:
-    """Axes of the only output along which an input of this shape was broadcast."""
-    out = pulled.outputs[0].shape
-    if len(pulled.outputs) != 1 or len(shape) > len(out):
-        return []
-    own = (1,) * (len(out) - len(shape)) + shape
-    fits = all(a in (1, b) for a, b in zip(own, out, strict=True))
-    return [k for k, (a, b) in enumerate(zip(own, out, strict=True)) if a == 1 and b > 1] if fits else []
-
-
-def _sliced(n: int, axis: int) -> Rule:
-    """Only index 0 of the axis counts."""
-
-    def rule(pulled: Pulled, cotangents: Sequence[Array]) -> Gradients:
-        found = gradients(pulled, cotangents)
-        (v,) = cotangents
-        kept = np.zeros(v.shape, v.dtype)
-        first = (slice(None),) * axis + (slice(0, 1),)
-        kept[first] = v[first]
-        found[n] = gradients(pulled, [kept])[n]
-        return found
-
-    return rule
-
-
-def unsummed(pulled: Pulled, n: int, shape: tuple[int, ...], cotangents: Sequence[Array]) -> Array | None:
-    """The shares of the output's entries in a gradient, of the output's shape; None where each has not exactly one place."""
-    axes = _broadcast_axes(pulled, shape)
-    y = pulled.outputs[0]
-    if not axes or y.size > 200:
-        return None
-    shares = np.zeros(y.shape)
-    for k in np.ndindex(y.shape):
-        one = np.zeros(y.shape, y.dtype)
-        one[k] = cotangents[0][k]
-        g = gradients(pulled, [one])[n]
-        if g is None or np.count_nonzero(g) > 1:
-            return None
-        shares[k] = np.sum(g)
-    whole = gradients(pulled, cotangents)[n]
-    assert whole is not None
-    same = np.allclose(np.sum(shares, axis=tuple(axes)).reshape(shape), whole, rtol=1e-9, atol=1e-12)
-    return shares if same else None
-
-
-def _not_summed(problem: Problem, n: int, i: int) -> Rule:
-    """The gradient with the output's shape, which the engine refuses."""
-
-    def rule(pulled: Pulled, cotangents: Sequence[Array]) -> Gradients:
-        found: list[Any] = [None] * len(problem.inputs)
-        for place, g in zip(problem.differentiable_inputs(), gradients(pulled, cotangents), strict=True):
-            found[place] = g
-        found[i] = unsummed(pulled, n, problem.inputs[i].value.shape, cotangents)
-        message = f"the gradient must have the input's shape {problem.inputs[i].value.shape}, but has another"
-        error = RuleError("shape", message, rule=problem.name, input_name=problem.inputs[i].name)
-        error.gradients = tuple(found)
-        raise error
-
-    return rule
-
-
-def outcomes(of_each: int | None = None) -> Iterator[Outcome]:
-    """What is said of every mutant that is found wrong; with `of_each` of about so many of each kind."""
-    found = [(name, problem, m) for name, problem in specs_problems() for m in mutants(problem)]
-    counts = Counter(m.kind for _, _, m in found)
-    seen: Counter[str] = Counter()
-    for name, problem, mutant in found:
-        seen[mutant.kind] += 1
-        if of_each is not None and seen[mutant.kind] % max(1, counts[mutant.kind] // of_each):
-            continue
+def outcomes(found: Sequence[Trial]) -> Iterator[Outcome]:
+    """What is said of every mutant that is found wrong."""
+    for trial in found:
         with np.errstate(all="ignore"):
-            result = check(mutated(problem, mutant.rule))
+            result = _failing(trial)
+            if result is not None:
+                said = tuple(_said(result))
+                yield Outcome(trial, said, tuple(_worth(trial, name, d) for name, d in said))
+
+
+def _failing(trial: Trial) -> CheckResult | None:
+    """The first check that finds the mutant wrong."""
+    for stand in trial.subject.stands:
+        if trial.changed is None:
+            result = check(trial.make(stand.problem, stand))
+        else:
+            result = run_one(Planned(trial.subject.planned.file, trial.changed, stand.subject), {})
         if result.verdict == "fail":
-            named = tuple(d for f in result.findings if f.input_name == mutant.input for d in f.diagnosis)
-            yield Outcome(mutant.kind, f"{name} {mutant.input} {mutant.kind} {mutant.what}", named)
+            return result
+    return None
+
+
+def _said(result: CheckResult) -> Iterator[tuple[str, Diagnosis]]:
+    for f in result.findings:
+        yield from ((f.input_name, d) for d in f.diagnosis)
+
+
+def _worth(trial: Trial, name: str, d: Diagnosis) -> str:
+    if d.cause == "edit":
+        return "right" if all(_mends(trial, rule, e) for rule, e in _edits_named(trial, d)) else "wrong"
+    if not _is_true(trial, name, d):
+        return "wrong"
+    return "right" if d.cause in {**RIGHT, **OTHERS}.get(trial.kind, set()) else "true"
+
+
+def _edits_named(trial: Trial, d: Diagnosis) -> list[tuple[RuleText, Edit]]:
+    assert trial.changed is not None
+    named = [tuple(change) for change in d.edits]
+    found: list[tuple[RuleText, Edit]] = []
+    for rule in rule_texts(trial.changed):
+        groups = name_groups(trial.changed, rule)
+        every = [*edits(rule, groups, CORRUPTING, swaps=None), *additions(rule, groups, False), *additions(rule, groups, True)]
+        found += [(rule, e) for e in every if (e.location, e.before, e.after) in named]
+    assert found, d
+    return found
+
+
+def _mends(trial: Trial, rule: RuleText, edit: Edit) -> bool:
+    """Whether the edited mutant is the right rule at other points, too."""
+    subject = trial.subject
+    assert trial.changed is not None
+    function = Recompiler(subject.planned.file, trial.changed).with_text(rule, edit.text)
+    assert function is not None
+    again = Mutant("", None, "", "", _of_text(subject, function))
+    return subject.equality.elsewhere(again)[0] == EQUIVALENT
+
+
+def _is_true(trial: Trial, name: str, d: Diagnosis) -> bool:
+    """Whether the same is said at other points."""
+    tried = again = 0
+    for stand, problem in trial.subject.equality.points():
+        if stand not in trial.subject.stands or tried == POINTS:
+            continue
+        try:
+            result = check(trial.make(problem, stand))
+        except GradcheckError:
+            continue
+        if result.verdict == "fail" and any(f.input_name == name and f.verdict == "fail" for f in result.findings):
+            tried += 1
+            again += (name, _gist(d)) in [(n, _gist(other)) for n, other in _said(result)]
+    return again > 0 and 2 * again >= tried
+
+
+def _gist(d: Diagnosis) -> str:
+    """The statement without what may differ from point to point: counts and thresholds."""
+    text = re.sub(r"(on )?\d+ of \d+ entr(y|ies)|all \d+ entries|in all \d+|\(\d+ entries of", "", d.message)
+    if d.cause in ("region", "axis_factor", "float32") or d.message.startswith("off by one factor"):
+        text = re.sub(r"-?\d[\d.e+-]*", "", text)
+    return f"{d.cause}: {text}"
+
+
+# The table.
 
 
 class Tally(NamedTuple):
@@ -256,32 +257,46 @@ class Tally(NamedTuple):
 def tally(found: Sequence[Outcome]) -> Tally:
     return Tally(
         len(found),
-        sum(o.place is not None for o in found),
-        sum(o.place == 0 for o in found),
-        sum(not o.named for o in found),
-        sum(bool(o.named) and o.place is None for o in found),
+        sum("right" in o.worth for o in found),
+        sum(o.worth[:1] == ("right",) for o in found),
+        sum(not o.said for o in found),
+        sum("wrong" in o.worth for o in found),
     )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-v", "--verbose", action="store_true")
-    parser.add_argument("--of-each", type=int)
+    parser.add_argument("--of-each", type=int, help="mutants of each kind and family, about")
+    parser.add_argument("--family", choices=FAMILIES)
+    parser.add_argument("--file", default="", help="part of a file's name")
     arguments = parser.parse_args()
-    found = list(outcomes(arguments.of_each))
+    every = [t for s in subjects(arguments.file) for t in trials(s) if arguments.family in (None, t.family)]
+    found = list(outcomes(list(some(every, arguments.of_each))))
     for o in found if arguments.verbose else ():
-        if o.place != 0:
-            print(o.name, *(f"\n    {d.cause}: {d.message}" for d in o.named))
-    print(f"{'kind':<14} {'mutants':>8} {'named':>8} {'first':>8} {'silent':>8} {'wrong':>8}")
-    for kind in KINDS:
-        _show(kind, tally([o for o in found if o.kind == kind]))
-    _show("all", tally(found))
+        if o.worth[:1] != ("right",) or "wrong" in o.worth:
+            said = (f"\n    {worth} {n}: {d.cause}: {d.message}" for worth, (n, d) in zip(o.worth, o.said, strict=True))
+            print(o.trial.family, o.trial.kind, o.trial.name, *said)
+    for family in FAMILIES:
+        _table(family, [o for o in found if o.trial.family == family])
+    _table("self-test", [o for o in found if o.trial.family != "jacobian"])
     return 0
 
 
-def _show(kind: str, t: Tally) -> None:
+def _table(family: str, found: Sequence[Outcome]) -> None:
+    if not found:
+        return
+    print(f"{family:<16} {'mutants':>8} {'named':>8} {'first':>8} {'silent':>8} {'wrong':>8}")
+    kinds = dict.fromkeys(o.trial.kind for o in found)
+    for kind in [*(k for k in RIGHT if k in kinds), *(k for k in kinds if k not in RIGHT)]:
+        _row(f"  {kind}", tally([o for o in found if o.trial.kind == kind]))
+    _row("  these kinds", tally([o for o in found if o.trial.kind in RIGHT]))
+    _row("  all", tally(found))
+
+
+def _row(title: str, t: Tally) -> None:
     shares = "".join(f"{n / max(t.mutants, 1):9.1%}" for n in t[1:])
-    print(f"{kind:<14} {t.mutants:>8}{shares}")
+    print(f"{title:<16} {t.mutants:>8}{shares}", flush=True)
 
 
 if __name__ == "__main__":

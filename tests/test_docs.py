@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
-from documents import ROOT, blocks, check_console
+from documents import ROOT, blocks, check_console, run
 
+from gradcheck_cli.check.diagnosis.cause import CAUSES, DIAGNOSED
+from gradcheck_cli.check.diagnosis.diagnose import COARSE
 from gradcheck_cli.check.directions import FULL_ENTRIES
 from gradcheck_cli.check.problem import Settings
 from gradcheck_cli.run import run_specs
-from gradcheck_cli.spec import limits
+from gradcheck_cli.spec import limits, repair, screen
 from gradcheck_cli.spec.options import _READERS
 
+DIAGNOSIS = ROOT / "docs" / "diagnosis.md"
 REFERENCE = ROOT / "docs" / "spec-reference.md"
 NAMED = {m[1]: b for b in blocks(REFERENCE) if b.language == "yaml" and (m := re.search(r"`(\w+\.yaml)`:$", b.before))}
 EXAMPLES = [b for b in blocks(REFERENCE) if b.language == "yaml" and b not in NAMED.values()]
@@ -50,6 +54,29 @@ def test_reference_has_the_options_and_their_defaults():
     for name, k in (("rtol", 0), ("atol", 1)):
         plain, classical = (float(text.split()[0]) for text in rows[name].split("; "))
         assert (plain, classical) == (Settings().tolerances()[k], Settings(eps=1e-6).tolerances()[k])
+
+
+def test_document_of_causes_has_all_of_them():
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", DIAGNOSIS.read_text(), re.M))
+    assert rows == CAUSES
+
+
+def test_document_of_causes_shows_real_json(tmp_path):
+    (example,) = (json.loads(b.text) for b in blocks(DIAGNOSIS) if b.language == "json")
+    (spec,) = (b.text for b in blocks(ROOT / "README.md") if b.language == "yaml" and "oscillation" in b.text)
+    (tmp_path / "wrong.yaml").write_text(spec)
+    report = json.loads(run("gradcheck run wrong.yaml --output-format json", tmp_path))
+    assert report["checks"][0]["findings"][0]["diagnosis"] == example
+
+
+def test_document_of_causes_has_the_numbers():
+    text = DIAGNOSIS.read_text()
+    assert f"at most {sum(repair.EDITS):,}" in text
+    assert f"`rtol` above {repair.COARSE:.0e}".replace("e-0", "e-") in text
+    assert f"`rtol` is larger than {COARSE:.0e}".replace("e-0", "e-") in text
+    assert (repair.ALTERNATIVES, screen.MOVED) == (3, 6)
+    assert set(re.findall(r"GC\d+", text.partition("## The edit")[0])) == DIAGNOSED
+    assert set(re.findall(r"GC\d+", text.partition("## The edit")[2])) == repair.BACKWARD | repair.FORWARD
 
 
 def test_links_lead_somewhere():

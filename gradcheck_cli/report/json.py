@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck_cli.report.formats import Options
 
 if TYPE_CHECKING:
+    from gradcheck_cli.check.diagnosis.cause import Diagnosis
     from gradcheck_cli.check.findings import Finding
     from gradcheck_cli.check.result import CheckResult, Entry, InputResult
     from gradcheck_cli.report.report import Report
@@ -82,7 +83,7 @@ def _input(x: InputResult) -> dict[str, Any]:
         "mismatches": [_entry(e) for e in x.mismatches],
         "undecided": [_entry(e) for e in x.undecided],
         "taylor": _taylor(x),
-        "diagnosis": [d._asdict() for d in x.diagnosis],
+        "diagnosis": [_diagnosis(d) for d in x.diagnosis],
     }
 
 
@@ -109,11 +110,19 @@ def _finding(finding: Finding, check: CheckResult) -> dict[str, Any]:
         "code": finding.code,
         "message": finding.message,
         "input": finding.input_name or None,
-        "diagnosis": [d._asdict() for d in finding.diagnosis],
+        "diagnosis": [_diagnosis(d) for d in finding.diagnosis],
         "file": place.path if place else check.file,
         "line": place.line if place else None,
         "column": place.column if place else None,
     }
+
+
+def _diagnosis(d: Diagnosis) -> dict[str, Any]:
+    edits = [
+        {"file": e.location.path, "line": e.location.line, "column": e.location.column, "before": e.before, "after": e.after}
+        for e in d.edits
+    ]
+    return {"cause": d.cause, "message": d.message, "edits": edits}
 
 
 def _number(x: float) -> float | None:

@@ -20,8 +20,6 @@ KINDS = (
     "nonlinear", "constant", "output for input",
 )  # fmt: skip
 """The kinds that corrupt a rule."""
-SUMMED = "added sum_to"
-"""A kind that only mends."""
 SWAPS = 3
 """A name is replaced by at most so many others of its group; None in its place: by all."""
 OF_MATRICES = ("matmul", "dot", "inv", "pinv", "solve", "solve_triangular", "cholesky", "outer")
@@ -62,17 +60,20 @@ def _short(text: str, most: int = 60) -> str:
 
 def edits(rule: RuleText, groups: NameGroups, kinds: Collection[str] = KINDS, swaps: int | None = SWAPS) -> Iterator[Edit]:
     """All edits of these kinds, in the order of the text."""
-    editor = _Editor(rule, groups, swaps)
+    editor = Editor(rule, groups, swaps)
     seen: set[str] = {editor.text}
-    for edit in editor.all(kinds):
+    for edit in editor.all():
         if edit.kind in kinds and edit.text not in seen:
             seen.add(edit.text)
             yield edit
 
 
-class _Editor:
+class Editor:
+    """The edits of one text."""
+
     def __init__(self, rule: RuleText, groups: NameGroups, swaps: int | None) -> None:
         self.rule, self.groups, self.swaps = rule, groups, swaps
+        # To corrupt a rule a few edits of each kind will do; to mend one all are wanted.
         self.covered = () if swaps is None else (at.RETURNED,)
         local = [name for name in rule.program.assigned if name not in rule.program.statics]
         self.local = tuple(name for name in local if not any(name in group for group in groups))
@@ -84,7 +85,7 @@ class _Editor:
         self.code = "\n".join(line.partition("#")[0].ljust(len(line)) for line in self.text.split("\n"))
         self.batched = any(word in self.text for word in (".mT", "swapaxes"))
 
-    def all(self, kinds: Collection[str]) -> Iterator[Edit]:
+    def all(self) -> Iterator[Edit]:
         """The edits of every site; of a site those of its outermost parts first."""
         tree = self.parsed.tree
         for site in at.sites(tree):
@@ -105,8 +106,6 @@ class _Editor:
                 yield from self._constants(site)
         if isinstance(tree, ast.Module):
             yield from self._accumulations(tree)
-        if SUMMED in kinds:
-            yield from self._added_sums(tree)
 
     # Places and pieces.
 
@@ -225,7 +224,8 @@ class _Editor:
         already = isinstance(node, ast.Attribute) and node.attr in ("T", "mT")
         already |= isinstance(node, ast.Call) and at.callee(node) in ("transpose", "swapaxes", "moveaxis")
         if not already and not at.is_product(node):
-            yield self._replace("transpose", node, self._piece(node, ATOM) + (".mT" if self.batched else ".T"))
+            ends = (".mT" if self.batched else ".T",) if self.swaps is not None else (".T", ".mT")
+            yield from (self._replace("transpose", node, self._piece(node, ATOM) + end) for end in ends)
 
     # Names and numbers.
 
@@ -264,24 +264,6 @@ class _Editor:
         ):
             for off in OFF:
                 yield self._replace("constant", site.node, repr(value * (1 + off)))
-
-    # Sums that were forgotten.
-
-    def _added_sums(self, tree: ast.AST) -> Iterator[Edit]:
-        """Every returned gradient, summed to its input's shape."""
-        if isinstance(tree, ast.expr):
-            returned = [(self.rule.name, tree)]
-        else:
-            returned = [pair for s in at.statements(tree) if isinstance(s, ast.Return) for pair in self._returned(s)]
-        for name, node in returned:
-            yield self._replace(SUMMED, node, f"sum_to({self._piece(node)}, {name}.shape)")
-
-    def _returned(self, statement: ast.Return) -> Iterator[tuple[str, ast.expr]]:
-        if isinstance(statement.value, ast.Dict):
-            keys = [key.id if isinstance(key, ast.Name) else "" for key in statement.value.keys]
-            yield from zip(keys, statement.value.values, strict=True)
-        else:
-            yield from zip(self.groups.inputs, at.parts(statement.value), strict=False)
 
 
 def precedence(node: ast.expr) -> int:

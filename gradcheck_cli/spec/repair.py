@@ -1,12 +1,12 @@
 """From a rule that was found wrong to the one edit of its text that mends it, where there is one.
 
-An edit is named only if the edited rule passes the check of its input in every case of the function, by the same differences.
+An edit is named only if the edited rule passes the check of its inputs in every case of the function, by the same differences.
+How many edits are tried depends on the sizes of the arrays, never on a clock: the same run says the same.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -14,31 +14,40 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.check import check
-from gradcheck_cli.check.claimed import Outputs
-from gradcheck_cli.check.contract import dense_cotangent
-from gradcheck_cli.check.coordinates import Coordinates
-from gradcheck_cli.check.diagnosis.cause import Diagnosis
-from gradcheck_cli.check.problem import Input, Problem
+from gradcheck_cli.check.diagnosis.cause import Change, Diagnosis
+from gradcheck_cli.check.findings import Finding
+from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.recheck import remembering
-from gradcheck_cli.check.result import CheckResult, InputResult
-from gradcheck_cli.check.verdict import KINKS
+from gradcheck_cli.check.result import CheckResult
 from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.spec.additions import FIRST, LATER, additions
 from gradcheck_cli.spec.build import problems, with_rules
-from gradcheck_cli.spec.edits import SUMMED, Edit, edits
+from gradcheck_cli.spec.edits import Edit, edits
 from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
 from gradcheck_cli.spec.rule_texts import Recompiler, RuleText, name_groups, rule_texts
+from gradcheck_cli.spec.screen import Screen
 
 Array = np.ndarray[Any, Any]
-CODES = ("GC201", "GC102")
-"""The findings that edits are looked for."""
-KINDS = ("sign", "transpose", SUMMED, "swapped name", "output for input", "mean for sum", "dropped factor", "factor")
-"""What may mend a rule; of two edits that say the same the kind that comes first is named."""
-MOST_EDITS = 400
-MOST_SECONDS = 1.0
+BACKWARD, FORWARD = frozenset({"GC201", "GC102", "GC104", "GC106", "GC110"}), frozenset({"GC203"})
+"""The findings that edits of the backward rule, and of the jvp rule, are looked for."""
+CORRUPTING = ("sign", "transpose", "swapped name", "output for input", "mean for sum", "dropped factor", "factor")
+"""Of the edits that corrupt a rule those that may mend one."""
+NAMES = frozenset({"swapped name", "output for input"})
+"""Kinds that put another name in: of these each says something else."""
+ORDER = ("sign", "transpose", *FIRST, *CORRUPTING[2:], *LATER)
+"""Of two edits that say the same the kind that comes first is named."""
+EDITS = (600, 1000)
+"""Edits tried at most, of the likely ones and of the others, which are tried if no likely one is found;"""
+WORK = 6e6
+"""fewer where this many numbers of inputs and outputs have been worked on."""
+CHECKS = 12
+"""Edits that pass the screen and are checked at most. If more pass it, none is named."""
+LARGE = 20_000
+"""Jacobian entries from which on that check is by random projections, not entry by entry."""
 ALTERNATIVES = 3
 """If more edits mend a rule than this, none of them says where the mistake is."""
-SCREEN = 1e-4
-"""How near a candidate's gradient for one dense cotangent has to come to the differences before it is checked in full."""
+COARSE = 1e-4
+"""With a larger `rtol` a check says too little of what an edit mends."""
 
 
 class Wrong(NamedTuple):
@@ -53,22 +62,40 @@ class Wrong(NamedTuple):
 
 
 def mended(result: CheckResult, wrong: Wrong) -> CheckResult:
-    """The result, with the edits that mend the rule named in its findings."""
-    names = tuple(dict.fromkeys(f.input_name for f in result.findings if f.code in CODES and f.input_name))
-    failing = {f.input_name for f in result.findings if f.verdict == "fail"}
-    deadline = time.perf_counter() + MOST_SECONDS
-    said: dict[str, tuple[Diagnosis, ...]] = {}
-    rule = wrong.function.backward
-    together = [names] if rule is not None and rule.block is not None and len(names) > 1 else []
-    for group in (*together, *((name,) for name in names)):
-        if not said.keys() >= set(group):
-            found = _said(_Search(wrong, group, result.inputs, failing, deadline).edits())
-            said |= dict.fromkeys(group, found) if found else {}
+    """The result, with the edits that mend the rule named in its findings. It stands, whatever becomes of the search."""
+    settings = wrong.problem.settings
+    if wrong.problem.surrogate or settings.eps is not None or settings.tolerances()[0] > COARSE:
+        return result
+    try:
+        return _with_edits(result, wrong)
+    except Exception as error:
+        message = f"looking for an edit that mends the rule ended with {type(error).__name__}: {error}"
+        return replace(result, findings=(*result.findings, Finding("GC604", message, wrong.problem.location)))
+
+
+def _with_edits(result: CheckResult, wrong: Wrong) -> CheckResult:
+    said: dict[tuple[bool, str], tuple[Diagnosis, ...]] = {}
+    for codes in (BACKWARD, FORWARD):
+        forward = codes is FORWARD
+        for named, names in _groups(result, wrong, codes):
+            if not said.keys() >= {(forward, name) for name in named}:
+                found = _said(_Search(wrong, names, result, forward).edits())
+                said |= {(forward, name): found for name in named} if found else {}
     findings = []
     for f in result.findings:
-        known = said.pop(f.input_name, ()) if f.code in CODES else ()
+        known = said.pop((f.code in FORWARD, f.input_name), ()) if f.code in BACKWARD | FORWARD else ()
         findings.append(f._replace(diagnosis=(*known, *f.diagnosis)))
     return replace(result, findings=tuple(findings))
+
+
+def _groups(result: CheckResult, wrong: Wrong, codes: frozenset[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The findings' input names that one edit is to mend together, and the inputs that it is to make right."""
+    names = tuple(dict.fromkeys(f.input_name for f in result.findings if f.code in codes))
+    every = tuple(x.name for x in wrong.problem.inputs if x.requires_grad)
+    one_text = codes is FORWARD or wrong.function.backward is None or wrong.function.backward.block is not None
+    if one_text and len(names) > 1:
+        yield names, every if "" in names else names
+    yield from (((name,), (name,) if name else every) for name in names)
 
 
 def _said(found: list[Edit]) -> tuple[Diagnosis, ...]:
@@ -76,7 +103,7 @@ def _said(found: list[Edit]) -> tuple[Diagnosis, ...]:
         return ()
     first, *others = found
     message = f"changing {first} mends the rule" + "".join(f"; so does changing {other}" for other in others)
-    return (Diagnosis("edit", message),)
+    return (Diagnosis("edit", message, tuple(Change(e.location, e.before, e.after) for e in found)),)
 
 
 class _Candidate(NamedTuple):
@@ -87,92 +114,114 @@ class _Candidate(NamedTuple):
 class _Search:
     """The edits that mend the gradients of some inputs."""
 
-    def __init__(
-        self, wrong: Wrong, names: tuple[str, ...], judged: Sequence[InputResult], failing: set[str], deadline: float
-    ) -> None:
-        self.wrong, self.names, self.deadline = wrong, names, deadline
-        self.judged = {x.name: x for x in judged}
-        self.failing = failing - set(names)
+    def __init__(self, wrong: Wrong, names: tuple[str, ...], result: CheckResult, forward: bool) -> None:
+        self.wrong, self.names, self.forward = wrong, names, forward
+        self.failing = {f.input_name for f in result.findings if f.verdict == "fail"} - {*names, ""}
         """What may stay wrong."""
-        self.problem = remembering(wrong.problem)
+        self.problem = remembering(_small(wrong.problem, result.entries))
+        self.screen = Screen(self.problem, names, result.inputs, forward)
+        self.recompiler = Recompiler(wrong.file, wrong.function)
+        self._elsewhere: list[tuple[Case, Problem]] | None = None
 
     def edits(self) -> list[Edit]:
         """Those that mend it, without those that only repeat another one at a part or at the whole of it."""
+        size = sum(x.value.size for x in self.problem.inputs) + self.screen.size
+        likely, others = (int(min(most, WORK // (1 + size))) for most in EDITS)
         with np.errstate(all="ignore"):
-            near = [c for c in self._candidates() if self._is_near(c)]
-            good = [c.edit for c in near if self._passes(c)]
-        if time.perf_counter() > self.deadline:
+            return self._mending(self._likely(), likely) or self._mending(self._others(), others)
+
+    def _mending(self, tried: Iterator[tuple[RuleText, Edit]], most: int) -> list[Edit]:
+        candidates = (c for rule, edit in islice(tried, most) if (c := self._candidate(rule, edit)) is not None)
+        near = [c for c in candidates if self._is_near(c)]
+        if len(near) > CHECKS:
             return []
-        good.sort(key=lambda e: (KINDS.index(e.kind), e.span[0] - e.span[1]))
+        good = [c.edit for c in near if self._passes(c)]
+        good.sort(key=lambda e: (ORDER.index(e.kind), e.span[0] - e.span[1]))
         found: list[Edit] = []
         for edit in good:
-            if not any(_overlap(edit.span, other.span) for other in found):
+            if not any(_same(edit, other) for other in found):
                 found.append(edit)
         return sorted(found, key=lambda e: e.span)
 
     def _texts(self) -> Iterator[RuleText]:
         for rule in rule_texts(self.wrong.function):
-            if rule.form == "block" or (rule.form == "entry" and rule.name in self.names):
+            if rule.form == "jvp" if self.forward else rule.form == "block" or rule.name in self.names:
                 yield rule
 
-    def _candidates(self) -> Iterator[_Candidate]:
-        recompiler = Recompiler(self.wrong.file, self.wrong.function)
+    def _likely(self) -> Iterator[tuple[RuleText, Edit]]:
         for rule in self._texts():
             groups = name_groups(self.wrong.function, rule)
-            for edit in islice(edits(rule, groups, KINDS, swaps=None), MOST_EDITS):
-                if time.perf_counter() > self.deadline:
-                    return
-                changed = recompiler.with_text(rule, edit.text)
-                if changed is not None:
-                    yield _Candidate(edit, changed)
+            yield from ((rule, edit) for edit in edits(rule, groups, CORRUPTING, swaps=None))
+            yield from ((rule, edit) for edit in additions(rule, groups, later=False))
+
+    def _others(self) -> Iterator[tuple[RuleText, Edit]]:
+        texts = [(rule, name_groups(self.wrong.function, rule)) for rule in self._texts()]
+        every = [(rule, edit) for rule, groups in texts for edit in additions(rule, groups, later=True)]
+        yield from sorted(every, key=lambda pair: ORDER.index(pair[1].kind))
+
+    def _candidate(self, rule: RuleText, edit: Edit) -> _Candidate | None:
+        changed = self.recompiler.with_text(rule, edit.text)
+        return None if changed is None else _Candidate(edit, changed)
+
+    def _at(self, candidate: _Candidate, problem: Problem, case: Case) -> Problem:
+        return with_rules(problem, self.wrong.file, candidate.function, case)
 
     def _is_near(self, candidate: _Candidate) -> bool:
-        """Whether the rule runs, and its gradient for one cotangent is about that of the differences."""
-        problem = with_rules(self.problem, self.wrong.file, candidate.function, self.wrong.case)
-        try:
-            pulled = problem.pullback([x.value for x in problem.inputs])
-            outputs = Outputs(problem.outputs, pulled.outputs, pulled.differentiable)
-            v = dense_cotangent(outputs.size)
-            gradients = pulled.vjp(outputs.cotangents(v))
-        except GradcheckError:
+        """Whether the differences at the point, and at others, say about the same."""
+        case = self.wrong.case
+        if not self.screen.passes(self._at(candidate, self.problem, case)):
             return False
-        named = zip((problem.inputs[i] for i in problem.differentiable_inputs()), gradients, strict=True)
-        return all(g is not None and self._agrees(x, np.asarray(g), v) for x, g in named if x.name in self.names)
-
-    def _agrees(self, x: Input, g: Array, v: Array) -> bool:
-        judged = self.judged.get(x.name)
-        if judged is None or judged.numeric.shape[0] != len(v):
-            return True
-        return _near(Coordinates(x.value, x.structure).project(g[None])[0], v, judged)
+        return all(s.passes(self._at(candidate, s.problem, case)) for s in self.screen.elsewhere())
 
     def _passes(self, candidate: _Candidate) -> bool:
         """Whether the inputs are right in every case, and no other is wrong that was not."""
-        if not self._is_right(with_rules(self.problem, self.wrong.file, candidate.function, self.wrong.case)):
-            return False
-        others = [case for case in self.wrong.function.cases if case.expect.verdict != "fail"]
-        for case in others:
-            for make in problems(self.wrong.file, candidate.function, case, self.wrong.overrides):
-                if time.perf_counter() > self.deadline or not self._is_right(make()):
-                    return False
-        return True
+        points = [(self.wrong.case, self.problem), *self._cases()]
+        return all(self._is_right(self._at(candidate, problem, case)) for case, problem in points)
+
+    def _cases(self) -> list[tuple[Case, Problem]]:
+        """The function's other cases, at all their points."""
+        if self._elsewhere is None:
+            cases = [case for case in self.wrong.function.cases if case.expect.verdict != "fail"]
+            points = ((case, problem) for case in cases for problem in self._points(case))
+            self._elsewhere = [(case, remembering(_small(p, _entries(p)))) for case, p in points if not self._is_known(case, p)]
+        return self._elsewhere
+
+    def _points(self, case: Case) -> Iterator[Problem]:
+        wrong = self.wrong
+        for make in problems(wrong.file, wrong.function, case, wrong.overrides):
+            try:
+                yield make()
+            except GradcheckError:  # the check of this case says it
+                return
+
+    def _is_known(self, case: Case, problem: Problem) -> bool:
+        """Whether this is the problem that was found wrong, once more."""
+        pairs = zip(problem.inputs, self.problem.inputs, strict=True)
+        return case.name == self.wrong.case.name and all(np.array_equal(x.value, y.value) for x, y in pairs)
 
     def _is_right(self, problem: Problem) -> bool:
-        result = check(problem, explain=False)
+        try:
+            result = check(problem, explain=False)
+        except GradcheckError:
+            return False
         failing = {f.input_name for f in result.findings if f.verdict in ("fail", "error")}
-        passed = {x.name for x in result.inputs if x.verdict == "pass"} | {
-            x.name for x in problem.inputs if not x.requires_grad
-        }
+        passed = {x.name for x in result.inputs if x.verdict == "pass"}
+        passed |= {x.name for x in problem.inputs if not x.requires_grad}
         return passed >= set(self.names) and failing <= self.failing
 
 
-def _near(gradient: Array, v: Array, judged: InputResult) -> bool:
-    """Whether a gradient is about v' J, where J is known and smooth."""
-    smooth = np.isfinite(judged.numeric) & ~np.isin(judged.verdicts, KINKS)
-    columns = smooth.all(axis=0)
-    J = judged.numeric[:, columns]
-    scale = np.max(np.abs(v) @ np.abs(J), initial=0.0)
-    return bool(np.all(np.abs(gradient[columns] - v @ J) <= SCREEN * scale))
+def _small(problem: Problem, entries: int) -> Problem:
+    """The problem, judged along a few directions where it is large."""
+    return replace(problem, settings=problem.settings._replace(mode="projected")) if entries > LARGE else problem
 
 
-def _overlap(one: tuple[int, int], two: tuple[int, int]) -> bool:
-    return one[0] < two[1] and two[0] < one[1]
+def _entries(problem: Problem) -> int:
+    outputs = problem.primal(*[x.value for x in problem.inputs])
+    return sum(np.size(y) for y in outputs) * sum(x.value.size for x in problem.inputs if x.requires_grad)
+
+
+def _same(one: Edit, two: Edit) -> bool:
+    """Whether of two edits that mend a rule one need not be said: it changes a part or the whole of what the other does."""
+    if not NAMES.isdisjoint((one.kind, two.kind)):
+        return False
+    return one.span[0] < two.span[1] and two.span[0] < one.span[1]

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gradcheck_cli.errors import Location
+
+
+class Change(NamedTuple):
+    """A change of a rule's text."""
+
+    location: Location
+    """Where the changed part starts."""
+    before: str
+    after: str
+
 
 class Diagnosis(NamedTuple):
     """A likely cause of a mismatch."""
@@ -12,6 +23,8 @@ class Diagnosis(NamedTuple):
     """A stable word: sign, factor, transposed, swapped, ..."""
     message: str
     """What is wrong, and the evidence."""
+    edits: tuple[Change, ...] = ()
+    """Of the cause `edit`: the changes, each of which mends the rule by itself."""
 
 
 DIAGNOSED = frozenset({"GC102", "GC104", "GC110", "GC201"})

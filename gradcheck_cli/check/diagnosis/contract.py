@@ -146,13 +146,15 @@ def nonlinear(problem: Problem, pulled: Pulled, outputs: Outputs, name: str) -> 
 
 def _behaviour(r: dict[float, Array]) -> str:
     one, minus, two, nothing, tiny = r[1.0], r[-1.0], r[2.0], r[0.0], r[2.0**-20]
-    if _same(one, minus) and _same(one, two) and np.any(one):
+    if not np.any(one):
+        return ""
+    if _same(one, minus) and _same(one, two):
         return "the gradient does not change with its cotangent: `grad` is not used, or only its being zero"
     if np.any(nothing):
         linear = _same(two - nothing, 2 * (one - nothing)) and _same(minus - nothing, nothing - one)
         return "a term is not multiplied by `grad`: it is there for a zero cotangent too" if linear else ""
     for power in (2, 3, 4):
-        if _same(two, 2**power * one) and _same(minus, (-1) ** power * one) and np.any(one):
+        if _same(two, 2**power * one) and _same(minus, (-1) ** power * one):
             effect = f"twice the cotangent gives {2**power} times the gradient, as grad**{power} does"
             return f"the cotangent enters as a power: {effect}"
     if _same(two, one) and _same(minus, -one):

@@ -67,9 +67,11 @@ def of_inputs(problem: Problem, outputs: Outputs, inputs: Sequence[InputResult])
     known = list(known_values(problem.inputs, outputs))
     found = {}
     for e in evidence:
-        if e.clear:
+        if e.wrong.any():
             others = [o for o in evidence if o is not e]
-            found[e.name] = _first(_causes(e, others, known, elsewhere, places[e.name]))
+            # An error of a few tolerances fits many hypotheses, but not that all numbers are of single precision.
+            causes = _causes(e, others, known, elsewhere, places[e.name]) if e.clear else regions.rounded(e)
+            found[e.name] = _first(causes)
     return found
 
 
@@ -79,10 +81,10 @@ def _causes(
     """What explains all entries; failing that, where the wrong ones are."""
     if not np.any(e.A[e.decided]):
         return regions.zero(e)
+    simple = chain(
+        moves.swapped_both(e, others, signs=False), factors.simple(e, known), moves.swapped_both(e, others, signs=True)
+    )
     whole = chain(
-        moves.swapped_both(e, others, signs=False),
-        factors.simple(e, known),
-        moves.swapped_both(e, others, signs=True),
         moves.moved(e),
         moves.conjugated(e),
         moves.swapped(e, others),
@@ -97,7 +99,7 @@ def _causes(
         factors.constant(e, known),
     )
     partial = chain(terms.left_out(e), regions.where(e, known))
-    return _first(whole) or (_first(costly) if e.A.size <= LARGE else ()) or partial
+    return _first(simple) or _first(whole) or (_first(costly) if e.A.size <= LARGE else ()) or partial
 
 
 def _first(diagnoses: Iterable[Diagnosis]) -> tuple[Diagnosis, ...]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
+from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.problem import Input
 from gradcheck_cli.check.result import InputResult
 from gradcheck_cli.check.verdict import Verdict
@@ -19,6 +20,8 @@ PROBES = 64
 """Entries on which a hypothesis is tried before all of them are computed."""
 SEVERAL = 3
 """Wrong entries that are no chance, though they have one round value."""
+APART = 10.0
+"""By how much the errors of wrong entries have to exceed those of right ones for it to matter which are wrong."""
 CLEAR = 3.0
 """Hypotheses are only tried where the claimed values are off by more than so many tolerances."""
 
@@ -48,6 +51,10 @@ class Evidence:
         """The same for the rows, where there is one output."""
         self.positional = self.A.shape == (outputs.size, int(np.prod(self.places)))
         """Whether rows and columns are entries, and not directions, or entries of a triangle."""
+        coordinates = Coordinates(x.value, x.structure)
+        entries = bool(x.structure) and self.A.shape == (outputs.size, coordinates.size)
+        self.triangle = coordinates if entries else None
+        """What the columns are, where they are the entries of a triangle."""
         with np.errstate(all="ignore"):
             E = np.where(np.isnan(result.error_bound), 0.0, result.error_bound)
             size = np.abs(np.where(self.decided, self.D, 0.0))
@@ -57,8 +64,15 @@ class Evidence:
             excess = self.error / self.allowed
         self.clear = bool(self.wrong.any()) and bool(np.nanmedian(np.nan_to_num(excess[self.wrong], nan=np.inf)) >= CLEAR)
         """Whether the errors stand out enough for a hypothesis to mean something."""
+        self.apart = self._apart(excess)
+        """Whether right entries are so much better than wrong ones that no smaller tolerance would call them wrong, too."""
         self.probes = self._probes()
         self.numbers = self._numbers()
+
+    def _apart(self, excess: Array) -> bool:
+        right = excess[self.right & np.isfinite(excess)]
+        wrong = excess[self.wrong & np.isfinite(excess)]
+        return bool(np.min(wrong, initial=np.inf) >= APART * np.max(right, initial=0.0))
 
     def _probes(self) -> tuple[Array, Array]:
         """Rows and columns of some wrong and some large right entries."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
-from gradcheck_cli.check.diagnosis.evidence import Evidence, distinct
+from gradcheck_cli.check.diagnosis.evidence import SEVERAL, Evidence, distinct
 
 Array = np.ndarray[Any, Any]
 Known = Sequence[tuple[str, Array]]
@@ -33,22 +33,24 @@ def simple(e: Evidence, known: Known) -> Iterator[Diagnosis]:
         return
     size = abs(s) if abs(s) > 1 else 1 / abs(s)
     what = f"{_number(s)} is missing" if abs(s) > 1 else f"{_number(1 / s)} is too many"
-    plain = Diagnosis("factor", f"a factor {what}: {_shown(e, s)}{_is_known(e, known)}")
+    plain = Diagnosis("factor", f"a factor {what}: {_shown(e, s)}")
     # Where the forward takes a mean over an axis, its output does not have it.
     in_output = any(round(size) in e.outputs.arrays[k].shape for k in e.outputs.kept)
     if s > 0 and round(size) in sizes and _sums(e) and not (s < 1 and in_output):
         n = round(size)
+        if n == 2:  # no number tells one from the other
+            yield plain._replace(message=f"{plain.message}; 2 is also {sizes[n]}")
+            return
         what = "a mean stands where a sum belongs" if s > 1 else "a sum stands where a mean belongs"
-        mean = Diagnosis("mean_for_sum" if s > 1 else "sum_for_mean", f"{what}: {_shown(e, s)}, and {sizes[n]} is {n}")
-        yield from (plain, mean) if n == 2 else (mean, plain)
-    else:
-        yield plain
+        yield Diagnosis("mean_for_sum" if s > 1 else "sum_for_mean", f"{what}: {_shown(e, s)}, and {sizes[n]} is {n}")
+    yield plain
 
 
 def constant(e: Evidence, known: Known) -> Iterator[Diagnosis]:
     """numeric = c claimed everywhere, whatever c is."""
     c = e.ratio(e.wrong)
-    if c is not None and len(e.numbers) >= ENOUGH and e.scaled_explains(c):
+    several = len(e.numbers) > 1 or (e.telling and int(e.wrong.sum()) >= SEVERAL)
+    if c is not None and several and e.scaled_explains(c):
         yield Diagnosis("factor", f"off by one factor everywhere: {_shown(e, c)}{_is_known(e, known)}")
 
 

@@ -140,13 +140,16 @@ def _order(e: Evidence, shape: tuple[int, ...], axis: int, columns: bool) -> lis
 
 
 def conjugated(e: Evidence) -> Iterator[Diagnosis]:
-    """Imaginary parts of the gradient, or of the cotangent, with the other sign."""
+    """Imaginary parts with the other sign: of the gradient, of the cotangent, or of what one is multiplied by for the other."""
     if not e.positional or not e.telling:
         return
-    sign = np.tile([1.0, -1.0], e.A.shape[1] // 2)
-    if e.value.dtype.kind == "c" and e.explains(e.A * sign):
+    both = all(e.outputs.arrays[k].dtype.kind == "c" for k in e.outputs.kept)
+    columns = np.tile([1.0, -1.0], e.A.shape[1] // 2) if e.value.dtype.kind == "c" else None
+    rows = np.tile([1.0, -1.0], e.A.shape[0] // 2)[:, None] if both else None
+    if columns is not None and e.scaled_explains(columns):
         yield Diagnosis("conjugate", f"the gradient of {e.name} has to be conjugated: then {e.count()} are right")
-    elif all(e.outputs.arrays[k].dtype.kind == "c" for k in e.outputs.kept):
-        sign = np.tile([1.0, -1.0], e.A.shape[0] // 2)[:, None]
-        if e.explains(e.A * sign):
-            yield Diagnosis("conjugate", f"the cotangent has to be conjugated: then {e.count()} are right")
+    elif rows is not None and e.scaled_explains(rows):
+        yield Diagnosis("conjugate", f"the cotangent has to be conjugated: then {e.count()} are right")
+    elif rows is not None and columns is not None and e.scaled_explains(rows * columns):
+        what = "what the cotangent is multiplied by has to be conjugated"
+        yield Diagnosis("conjugate", f"{what}: then {e.count()} are right")

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
-from gradcheck_cli.check.diagnosis.evidence import Evidence, distinct
+from gradcheck_cli.check.diagnosis.evidence import Evidence, distinct, is_round
 
 Array = np.ndarray[Any, Any]
-SPLIT = 6
+SPLIT = 20
 """Ways to choose as many wrong entries from all, from which on a sign that separates them is no chance,"""
-OTHERS = 20
+OTHERS = 70
 """the same for the sign of another array,"""
 THRESHOLD = 100
 """and a threshold."""
@@ -68,13 +68,16 @@ def _rows_of(e: Evidence, outputs: list[int]) -> Array:
 
 def located(e: Evidence, known: Sequence[tuple[str, Array]]) -> Iterator[Diagnosis]:
     """The columns, or else the rows, that are wrong, in words; with the factor that holds there."""
-    if not e.positional or not e.wrong.any():
+    if not e.wrong.any() or not e.apart:
+        return
+    if not e.positional:
+        yield from _one_column(e)
         return
     sides = [_side(e, known, columns=True)]
     if e.out_places is not None:
         sides.append(_side(e, known, columns=False))
     for side in sides:
-        alone = len(side.wrong) == 1 and len(side.fine) == 1 and len(side.still) > 0
+        alone = len(side.wrong) == len(side.fine) == 1 and (side is sides[0] or len(side.still) > 0)
         if len(side.wrong) and (len(side.fine) >= 2 or alone):
             found = next(_described(side), None)
             if found is not None:
@@ -110,12 +113,26 @@ def _side(e: Evidence, known: Sequence[tuple[str, Array]], columns: bool) -> Sid
 def _described(side: Side) -> Iterator[Diagnosis]:
     """The simplest description of the wrong entries that no right one fits."""
     if len(side.wrong) == 1:
-        index = ",".join(map(str, np.unravel_index(side.wrong[0], side.shape))) if side.shape else ""
-        yield Diagnosis("single_entry", f"only {side.name}[{index}] is wrong, all other entries are right")
+        index = tuple(map(int, np.unravel_index(side.wrong[0], side.shape)))
+        yield _single(side.name, index, len(side.fine) + len(side.still))
         return
     yield from _by_sign(side)
     yield from _by_place(side)
     yield from _by_threshold(side)
+
+
+def _single(name: str, index: tuple[int, ...], others: int) -> Diagnosis:
+    rest = "all other entries are right" if others > 1 else "the other entry is right"
+    return Diagnosis("single_entry", f"only {name}[{','.join(map(str, index))}] is wrong, {rest}")
+
+
+def _one_column(e: Evidence) -> Iterator[Diagnosis]:
+    """A single entry of an input that has a structure, whose columns are the entries of a triangle."""
+    wrong = e.wrong.any(axis=0)
+    fine = ~wrong & (e.right & ((e.A != 0) | (e.D != 0))).any(axis=0)
+    if e.triangle is not None and wrong.sum() == 1 and fine.sum() >= 2:
+        found = _single(e.name, e.triangle.index(int(np.argmax(wrong))), int(fine.sum()))
+        yield found._replace(message=found.message + _factor_there(e))
 
 
 def _ways(side: Side) -> int:
@@ -205,11 +222,11 @@ def _one_of_all(e: Evidence) -> Iterator[Diagnosis]:
 def rounded(e: Evidence) -> Iterator[Diagnosis]:
     """Claimed values that are all numbers of float32, and off by its rounding."""
     A, D = e.A[e.wrong], e.D[e.wrong]
-    if e.value.dtype != np.float64 or len(distinct(D)) < 4 or not np.isfinite(A).all():
+    claimed = e.A[e.decided & (e.A != 0)]
+    if e.value.dtype != np.float64 or len(distinct(claimed[~is_round(claimed)])) < 4 or not np.isfinite(A).all():
         return
     with np.errstate(all="ignore"):
         relative = (A - D) / np.abs(D)
-        claimed = e.A[e.decided & (e.A != 0)]
         exact = np.all(claimed == claimed.astype(np.float32).astype(np.float64))
     if exact and np.all(np.abs(relative) < 3e-6):
         largest = float(np.max(np.abs(relative)))
