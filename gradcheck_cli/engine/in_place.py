@@ -17,7 +17,7 @@ from gradcheck_cli.engine.op import Op, OpNode
 from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.engine.versions import CLOCK, modified
-from gradcheck_cli.engine.views import REASONS, View, follow, overtake
+from gradcheck_cli.engine.views import REASONS, View, as_writable, follow, overtake
 from gradcheck_cli.errors import InPlaceError
 
 
@@ -117,13 +117,10 @@ def writable(x: Tensor) -> np.ndarray[Any, Any]:
             f"a tensor of shape {x.shape} whose entries share memory (it was broadcast) cannot be modified in place\n"
             "  hint: clone() it first"
         )
-    if not array.flags.writeable:  # NumPy makes the views that diagonal() and broadcast_to() give read-only
-        array = array.view()
-        try:
-            array.flags.writeable = True
-        except ValueError as error:
-            raise InPlaceError("this tensor shows read-only memory; clone() it first") from error
-    return array
+    try:
+        return as_writable(array)
+    except ValueError as error:
+        raise InPlaceError("this tensor shows read-only memory; clone() it first") from error
 
 
 def _check_result(op: Op, x: Tensor, y: Any) -> None:

@@ -123,6 +123,8 @@ class AccumulateGrad(Node):
         """
         (g,) = grads
         x, old = self.variable, self.variable.grad
+        if not x.requires_grad:  # switched off, or detached in place, after the forward
+            return ()
         if create_graph:  # astype is a copy that can be differentiated
             x.grad = TABLE["astype"](g, x.dtype) if old is None else old + g
         elif old is None:

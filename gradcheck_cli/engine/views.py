@@ -116,3 +116,14 @@ def follow(x: Any, steps: Sequence[tuple[str, dict[str, Any]]]) -> Any:
     for name, params in steps:
         x = TABLE[name](x, **params)
     return x
+
+
+def as_writable(array: Any) -> Any:
+    """The array, writable: NumPy makes the views that diagonal() and broadcast_to() give read-only.
+
+    Raises ValueError where the memory itself is read-only.
+    """
+    if not array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = True
+    return array
