@@ -115,7 +115,9 @@ def _pull_back(
                 if wanted is not None:
                     wanted.note(node, grads)
                 if node in to_run:
-                    for edge, g in zip(node.next_functions, _run(node, grads, create_graph), strict=False):
+                    plain = node.hooks is None and not ANOMALY.enabled
+                    pulled = node.pull(grads, create_graph) if plain else _run(node, grads, create_graph)
+                    for edge, g in zip(node.next_functions, pulled, strict=False):
                         if edge[0] is not None and g is not None:
                             _add(buffers, edge, g)
                     if not retain:
@@ -130,8 +132,6 @@ def _pull_back(
 
 def _run(node: Node, grads: list[Any], create_graph: bool) -> Sequence[Any]:
     """One node's gradients of its inputs, seen by its own hooks and, in anomaly mode, looked at for NaN."""
-    if node.hooks is None and not ANOMALY.enabled:
-        return node.pull(grads, create_graph)
     with watched(node):
         if node.hooks is not None:
             grads = node.hooks.before_node(grads, node, create_graph)

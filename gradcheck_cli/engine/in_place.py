@@ -27,7 +27,6 @@ def in_place(op: Op, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     The result must have `x`'s shape, and a dtype that can be cast to `x`'s without changing its kind. Raises InPlaceError.
     """
     inputs, params = op.bind((x, *args), kwargs)
-    assert inputs[0] is x
     requires_grad = MODE.enabled and any(type(t) is Tensor and t.requires_grad for t in inputs)
     check_history(x, requires_grad)
     target = writable(x)
@@ -111,16 +110,17 @@ def check_history(x: Tensor, requires_grad: bool) -> None:
 
 def writable(x: Tensor) -> np.ndarray[Any, Any]:
     """The array of `x` to write to. Raises InPlaceError where entries share memory, or memory cannot be written to."""
-    array = x.data
-    if any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True)):
+    array: np.ndarray[Any, Any] = x.data
+    if array.size and any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True)):
         raise InPlaceError(
             f"a tensor of shape {x.shape} whose entries share memory (it was broadcast) cannot be modified in place\n"
             "  hint: clone() it first"
         )
     try:
-        return as_writable(array)
+        array = as_writable(array)
     except ValueError as error:
         raise InPlaceError("this tensor shows read-only memory; clone() it first") from error
+    return array
 
 
 def _check_result(op: Op, x: Tensor, y: Any) -> None:

@@ -28,6 +28,10 @@ def _augmented(name: str) -> Callable[..., Tensor]:
     return method
 
 
+def _is_integer(i: Any) -> bool:
+    return type(i) is int or isinstance(i, np.integer)
+
+
 class Tensor(Operand):
     """An n-dimensional array with PyTorch's autograd face.
 
@@ -216,7 +220,7 @@ class Tensor(Operand):
     def __getitem__(self, index: Any) -> Any:
         """As in NumPy, but a single entry is a view as well."""
         entry = index if type(index) is tuple else (index,)
-        if len(entry) == self.data.ndim and all([isinstance(i, int | np.integer) for i in entry]):
+        if len(entry) == self.data.ndim and all(map(_is_integer, entry)):
             index = (*entry, ...)
         return TABLE["index_get"](self, index)
 

@@ -34,27 +34,46 @@ REASONS = {
 
 
 class View(NamedTuple):
-    """How a view came out of its base."""
+    """How a view came out of its base: by one op, from the view `above` it or from the base itself."""
 
     base: Tensor
-    steps: Steps
-    """Ops, by name, and their parameters."""
+    above: View | None
+    name: str
+    params: dict[str, Any]
     origin: str
     """A key of REASONS, or '' for a view that can follow its base."""
+
+    @property
+    def steps(self) -> Steps:
+        """Ops, by name, and their parameters, from the base on."""
+        steps: list[tuple[str, dict[str, Any]]] = []
+        view: View | None = self
+        while view is not None:
+            steps.append((view.name, view.params))
+            view = view.above
+        return tuple(reversed(steps))
 
 
 class Extras:
     """What few tensors have: hooks of a leaf, the origin of a view, the views of a base."""
 
-    __slots__ = ("hooks", "retains", "view", "views")
+    __slots__ = ("hooks", "retains", "room", "view", "views")
 
     def __init__(self) -> None:
         self.hooks: Hooks | None = None
         self.retains = False
         """Whether a view without a place keeps its gradient."""
         self.view: View | None = None
-        self.views: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
+        self.views: list[weakref.ref[Tensor]] = []
         """Those that know their place in the graph."""
+        self.room = 16
+
+    def add_view(self, view: Tensor) -> None:
+        """Remember a view that knows its place, as long as it lives."""
+        if len(self.views) > self.room:
+            self.views = [known for known in self.views if known() is not None]
+            self.room = 2 * len(self.views) + 16
+        self.views.append(weakref.ref(view))
 
     def own_hooks(self) -> Hooks:
         """The hooks, made on first use."""
@@ -73,41 +92,43 @@ def shows_memory_of(y: Any, x: Any) -> bool:
 def note_view(y: Tensor, x: Tensor, name: str, params: dict[str, Any], origin: str = "") -> None:
     """Note that `y` is a view of `x`, made by the op `name`; a view of a view is one of the same base."""
     above = x._extras.view if x._extras is not None else None
-    origin = origin or ("" if MODE.enabled else "no_grad")
-    if above is None:
-        view = View(x, ((name, params),), origin)
-    else:
-        view = View(above.base, (*above.steps, (name, params)), above.origin or origin)
+    origin = (above.origin if above is not None else "") or origin or ("" if MODE.enabled else "no_grad")
+    view = View(x if above is None else above.base, above, name, params, origin)
     y._own_extras().view = view
-    view.base._own_extras().views[id(y)] = y
+    view.base._own_extras().add_view(y)
 
 
 def overtake(base: Tensor) -> None:
     """The base was modified: its views no longer know their place in the graph."""
-    if base._extras is not None and base.requires_grad:
-        views = list(base._extras.views.values())
-        base._extras.views.clear()
-        for view in views:
-            view._own_extras().retains = view.retains_grad
-            for name in PLACE:
-                delattr(view, name)
+    extras = base._extras
+    if extras is not None and extras.views and base.requires_grad:
+        views, extras.views = extras.views, []
+        for reference in views:
+            view = reference()
+            if view is not None:
+                view._own_extras().retains = view.retains_grad
+                for name in PLACE:
+                    delattr(view, name)
 
 
 def find_place(y: Tensor) -> None:
     """Give a view that was overtaken its place in the graph again. Raises InPlaceError where it cannot follow."""
     extras = y._own_extras()
     assert extras.view is not None
-    base, steps, origin = extras.view
-    if origin and base.requires_grad:
+    base, origin = extras.view.base, extras.view.origin
+    if not base.requires_grad:  # it was detached in place
+        y.grad_fn, y.output_nr, y.requires_grad = None, 0, False
+    elif origin:
         raise InPlaceError(
             "this tensor is a view whose base, or another view of its base, has been modified in place, and it cannot "
             f"follow: {REASONS[origin]}"
         )
-    with enable_grad():
-        found = follow(base, steps)
-    y.grad_fn, y.output_nr, y.requires_grad = found.grad_fn, found.output_nr, found.requires_grad
-    base._own_extras().views[id(y)] = y
-    if extras.retains:
+    else:
+        with enable_grad():
+            found = follow(base, extras.view.steps)
+        y.grad_fn, y.output_nr, y.requires_grad = found.grad_fn, found.output_nr, True
+    base._own_extras().add_view(y)
+    if extras.retains and y.requires_grad:
         y.retain_grad()
 
 
