@@ -102,7 +102,12 @@ def test_what_saves_nothing_can_be_used_again() -> None:
     y.backward()
     assert x.grad is not None
     assert x.grad.tolist() == [4.0, 2.0]
-    for once in (lambda: (x * 2.0).sum(), lambda: (x**2).sum(), lambda: x[Tensor([True, False])].sum(), lambda: (x / 2.0).sum()):
+    for once in (
+        lambda: (x * 2.0).sum(),
+        lambda: (x**2).sum(),
+        lambda: x[Tensor([True, False])].sum(),
+        lambda: (x / 2.0).sum(),
+    ):
         z = once()
         z.backward()
         with pytest.raises(GraphError, match="a second time"):

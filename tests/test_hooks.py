@@ -144,21 +144,24 @@ def test_hooks_run_only_where_gradients_are_wanted() -> None:
 
 
 def test_hooks_that_break_the_contract() -> None:
+    replacement: list[Any] = [None]
+
     def wrong(g: Any) -> Any:
-        return replacement
+        return replacement[0]
 
     x = leaf([1.0, 2.0])
     y = x * 1.0
     y.register_hook(wrong)
-    cases = [
+    cases: list[tuple[Any, str]] = [
         (Tensor([1.0]), r"hook 'wrong' must keep the gradient's shape \(2,\), but returned \(1,\)"),
         (Tensor(np.ones(2, np.float32)), "hook 'wrong' must keep the gradient's dtype float64, but returned float32"),
         (5, "hook 'wrong' must return a tensor or None, but returned int"),
     ]
-    for replacement, message in cases:
+    for returned, message in cases:
+        replacement[0] = returned
         with pytest.raises(GraphError, match=message):
             y.sum().backward(retain_graph=True)
-    replacement = np.array([3.0, 4.0])
+    replacement[0] = np.array([3.0, 4.0])
     y.sum().backward()
     assert value(x.grad) == [3.0, 4.0]
 
@@ -238,7 +241,7 @@ def test_backward_to_chosen_inputs() -> None:
     other = leaf(1.0)
     z.backward(inputs=[other, w])
     assert (other.grad, value(w.grad)) == (None, 20.0)
-    with pytest.raises(GraphError, match="inputs of backward.. must not be empty"):
+    with pytest.raises(GraphError, match=r"inputs of backward\(\) must not be empty"):
         z.backward(inputs=[])
     with pytest.raises(GraphError, match="does not require grad"):
         z.backward(inputs=[Tensor(1.0)])
@@ -281,10 +284,9 @@ def test_anomaly_mode_names_the_forward_line() -> None:
     assert not is_anomaly_enabled()
     expected = f"SqrtBackward gave NaN as the gradient of its input 0\n  the node was made at {__file__}:{line}: "
     assert str(found.value) == expected + "y = ops.sqrt(x * 1.0)"
-    with pytest.raises(AnomalyError, match="made before anomaly mode was switched on"):
-        unmarked = (ops.sqrt(x) * 0.0).sum()
-        with detect_anomaly():
-            unmarked.backward()
+    unmarked = (ops.sqrt(x) * 0.0).sum()
+    with detect_anomaly(), pytest.raises(AnomalyError, match="made before anomaly mode was switched on"):
+        unmarked.backward()
     (ops.sqrt(x) * 0.0).sum().backward()
     assert np.isnan(value(x.grad)[1])
 

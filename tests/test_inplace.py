@@ -46,10 +46,10 @@ def test_scenario_11_a_leaf() -> None:
         lambda: x.__setitem__([0], 1.0),
         lambda: x.copy_(np.zeros(2)),
     ):
-        with pytest.raises(InPlaceError, match="^a leaf tensor that requires grad cannot be modified in place"):
+        with pytest.raises(InPlaceError, match=r"^a leaf tensor that requires grad cannot be modified in place"):
             write()
     for write in (lambda: x[0].mul_(2.0), lambda: x.__setitem__(0, 1.0), lambda: x.T.reshape(2, 1).exp_()):
-        with pytest.raises(InPlaceError, match="^a view of a leaf tensor that requires grad cannot be modified in place"):
+        with pytest.raises(InPlaceError, match=r"^a view of a leaf tensor that requires grad cannot be modified in place"):
             write()
     assert x.tolist() == [1.0, 2.0]
     assert x._version == 0
@@ -399,6 +399,19 @@ def test_views_made_under_no_grad() -> None:
         fresh += 1.0
 
 
+def test_what_pytorch_refuses_and_numpy_defines() -> None:
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    y = x * 1.0
+    y += y.T
+    assert y.tolist() == [[2.0, 5.0], [5.0, 8.0]]
+    y[1:] += y[:-1]
+    assert y.tolist() == [[2.0, 5.0], [7.0, 13.0]]
+    assert pulled(y * np.array([[1.0, 0.0], [1.0, 0.0]]), x) == [[[4.0, 1.0], [1.0, 0.0]]]
+    for k, row in enumerate(y):
+        row *= k + 1.0
+    assert y.tolist() == [[2.0, 5.0], [14.0, 26.0]]
+
+
 # What backward finds.
 
 
@@ -523,7 +536,7 @@ def test_create_graph_checks_as_well() -> None:
     (g,) = grad((y**3).sum(), x, create_graph=True)
     assert g is not None
     y += 1.0
-    with pytest.raises(InPlaceError, match="PowerBackward|MulBackward"):
+    with pytest.raises(InPlaceError, match=r"PowerBackward|MulBackward"):
         g.sum().backward()
 
 
@@ -632,7 +645,7 @@ def test_mark_dirty() -> None:
     plain = Tensor([1.0])
     assert Double.apply(plain) is plain
     assert (plain.item(), plain._version) == (2.0, 2)
-    with pytest.raises(InPlaceError, match="^a leaf tensor that requires grad"):
+    with pytest.raises(InPlaceError, match=r"^a leaf tensor that requires grad"):
         Double.apply(x)
 
 
