@@ -171,8 +171,8 @@ def test_an_error_frees_nothing_that_is_kept() -> None:
     assert x.grad.tolist() == [2.0, 4.0]
 
 
-LENGTH = 10_000
-"""Ten times the recursion limit; tests/test_engine.py has a chain of 100,000 plain operations."""
+LENGTH = 4_000
+"""Four times the recursion limit; tests/test_engine.py has a chain of 100,000 plain operations."""
 
 
 class Shift(Function):

@@ -130,6 +130,16 @@ def test_hooks_of_views() -> None:
     assert value(view.grad) == [5.0]
 
 
+def test_hooks_of_a_view_between() -> None:
+    x, seen = leaf([[1.0, 2.0]]), []
+    y = x * 1.0
+    row = y[0]
+    row.register_hook(seen.append)
+    row[1:].mul_(3.0)
+    y.sum().backward()
+    assert (seen, value(x.grad)) == ([], [[1.0, 3.0]])
+
+
 def test_hooks_run_only_where_gradients_are_wanted() -> None:
     x, w, seen = leaf(2.0), leaf(5.0), []
     w.register_hook(seen.append)

@@ -384,6 +384,14 @@ def test_one_of_several_views() -> None:
     assert plain.tolist() == [2.0]
 
 
+def test_a_view_that_was_made_a_leaf() -> None:
+    view = Tensor([1.0, 2.0])[:]
+    view.requires_grad_()
+    for write in (lambda: view.add_(1.0), lambda: view[0].add_(1.0)):
+        with pytest.raises(InPlaceError, match="a view of a leaf tensor"):
+            write()
+
+
 def test_views_made_under_no_grad() -> None:
     y = leaf([1.0, 2.0]) * 1.0
     with no_grad():

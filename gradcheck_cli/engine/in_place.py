@@ -97,7 +97,7 @@ def check_history(x: Tensor, requires_grad: bool) -> None:
     if view is not None and view.origin:
         raise InPlaceError(f"this tensor is a view that cannot be modified in place here: {REASONS[view.origin]}")
     what = ""
-    if view is not None and view.base.requires_grad and view.base.is_leaf:
+    if view is not None and x.requires_grad and view.base.is_leaf:
         what = "a view of a leaf tensor that requires grad"
     elif x.requires_grad and x.is_leaf:
         what = "a leaf tensor that requires grad"
@@ -141,7 +141,8 @@ def _node(op: Op, inputs: tuple[Any, ...], arrays: list[Any], params: dict[str, 
     if 0 in op.needs(wanted)[0]:
         arrays = [x.data.copy(), *arrays[1:]]
     view = _view(x)
-    if view is not None and x.grad_fn is not None and x.grad_fn.hooks:  # those are for the view as it was
+    if view is not None and (view.above is not None or (x.grad_fn is not None and x.grad_fn.hooks)):
+        # As in PyTorch, the way goes from the base, past hooks that were registered on the views as they were.
         inputs = (follow(view.base, view.steps), *inputs[1:])
     return OpNode(op, inputs, arrays, params, x.data, wanted)
 
