@@ -130,6 +130,16 @@ def test_hooks_of_views() -> None:
     assert value(view.grad) == [5.0]
 
 
+def test_a_retained_gradient_is_that_of_the_new_value() -> None:
+    x = leaf([1.0, 2.0])
+    y = x * 1.0
+    view = y[0:1]
+    view.retain_grad()
+    view += view  # reads what it was
+    (y.sum() + 5.0 * view.sum()).backward()
+    assert (value(view.grad), value(x.grad)) == ([5.0], [12.0, 1.0])
+
+
 def test_hooks_of_a_view_between() -> None:
     x, seen = leaf([[1.0, 2.0]]), []
     y = x * 1.0

@@ -160,6 +160,13 @@ class Tensor(Operand):
         kept = hooks.retaining.get(self.output_nr) if hooks is not None else None
         return kept is not None and kept() is self
 
+    def stop_retaining(self) -> bool:
+        """Undo `retain_grad`, as the value that it was said of is about to be overwritten; say whether it was in force."""
+        retains = self.retains_grad
+        if retains and self.grad_fn is not None:
+            del self.grad_fn.own_hooks().retaining[self.output_nr]
+        return retains
+
     def register_hook(self, hook: Hook) -> Handle:
         """Call `hook(gradient)` whenever the gradient of this tensor is known; a tensor that it returns replaces it.
 

@@ -106,7 +106,7 @@ def overtake(base: Tensor) -> None:
         for reference in views:
             view = reference()
             if view is not None:
-                view._own_extras().retains = view.retains_grad
+                view._own_extras().retains = view.stop_retaining()
                 for name in PLACE:
                     delattr(view, name)
 
