@@ -390,6 +390,12 @@ def test_a_view_that_was_made_a_leaf() -> None:
     for write in (lambda: view.add_(1.0), lambda: view[0].add_(1.0)):
         with pytest.raises(InPlaceError, match="a view of a leaf tensor"):
             write()
+    base = Tensor([1.0, 2.0])
+    early = base[0:1]
+    base.requires_grad_()
+    with pytest.raises(InPlaceError, match="a view of a leaf tensor"):
+        early += 1.0
+    assert base.tolist() == [1.0, 2.0]
 
 
 def test_views_made_under_no_grad() -> None:

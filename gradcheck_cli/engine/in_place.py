@@ -97,7 +97,7 @@ def check_history(x: Tensor, requires_grad: bool) -> None:
     if view is not None and view.origin:
         raise InPlaceError(f"this tensor is a view that cannot be modified in place here: {REASONS[view.origin]}")
     what = ""
-    if view is not None and x.requires_grad and view.base.is_leaf:
+    if view is not None and view.base.is_leaf and (x.requires_grad or view.base.requires_grad):
         what = "a view of a leaf tensor that requires grad"
     elif x.requires_grad and x.is_leaf:
         what = "a leaf tensor that requires grad"
