@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from gradcheck_cli.engine import (
         Function,
         Tensor,
+        detect_anomaly,
         enable_grad,
         grad,
         is_grad_enabled,
         no_grad,
         ops,
+        set_detect_anomaly,
     )
     from gradcheck_cli.errors import GradcheckError, SpecError, UsageError, VerificationError
     from gradcheck_cli.report.report import Report
@@ -28,11 +30,13 @@ __all__ = [
     "Tensor",
     "UsageError",
     "VerificationError",
+    "detect_anomaly",
     "enable_grad",
     "grad",
     "is_grad_enabled",
     "no_grad",
     "ops",
+    "set_detect_anomaly",
     "verify",
 ]
 

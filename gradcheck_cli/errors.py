@@ -10,6 +10,7 @@
     └── EngineError           the engine was used wrongly
         ├── GraphError        backward on a freed graph, on a non-scalar, on nothing that requires grad
         ├── InPlaceError      a value that backward needs was modified in place
+        ├── AnomalyError      anomaly mode found a gradient that is NaN
         └── RuleError         a hand-written rule broke its contract: count, shape, dtype, or it raised
 
 Anything else that escapes is a bug and keeps its traceback.
@@ -93,6 +94,10 @@ class GraphError(EngineError):
 
 class InPlaceError(EngineError):
     """A value that backward needs was modified in place, or a leaf that requires grad was."""
+
+
+class AnomalyError(EngineError):
+    """Anomaly mode found a gradient that is NaN; the message names the node and the line that made it."""
 
 
 class RuleError(EngineError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradcheck_cli.engine import ops
+from gradcheck_cli.engine.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from gradcheck_cli.engine.backward import backward, grad
 from gradcheck_cli.engine.function import Function
 from gradcheck_cli.engine.graph import GraphStats, graph_stats
@@ -16,11 +17,14 @@ __all__ = [
     "Node",
     "Tensor",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "grad",
     "graph_stats",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "no_grad",
     "ops",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]

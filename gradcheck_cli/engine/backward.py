@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck_cli.engine.anomaly import ANOMALY, check_nan, watched
 from gradcheck_cli.engine.modes import set_grad_enabled
 from gradcheck_cli.engine.node import Edge, Node, edge_of, walk
 from gradcheck_cli.engine.tensor import Tensor
@@ -14,10 +15,25 @@ from gradcheck_cli.errors import GraphError
 
 
 def backward(
-    outputs: Sequence[Tensor], gradients: Sequence[Any], retain_graph: bool | None = None, create_graph: bool = False
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Any],
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
-    """Accumulate the pullback of `gradients` into the `grad` of every leaf below `outputs`."""
-    _pull_back(outputs, gradients, None, retain_graph, create_graph)
+    """Accumulate the pullback of `gradients` into the `grad` of every leaf below `outputs`.
+
+    With `inputs` only into theirs; among them may be tensors that are no leaves, which retain their grad from then on.
+    """
+    if inputs is None:
+        _pull_back(outputs, gradients, None, retain_graph, create_graph)
+        return
+    ends = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if not ends:
+        raise GraphError("inputs of backward() must not be empty; leave it out for all leaves")
+    for x in ends:
+        x.retain_grad()
+    _pull_back(outputs, gradients, _Wanted([edge_of(x) for x in ends], accumulate=True), retain_graph, create_graph)
 
 
 def grad(
@@ -40,7 +56,7 @@ def grad(
         if not x.requires_grad:
             raise GraphError(f"input {i} does not require grad")
     edges = [edge_of(x) for x in ins]
-    found = _pull_back(outs, grad_outputs, edges, retain_graph, create_graph)
+    found = _pull_back(outs, grad_outputs, _Wanted(edges), retain_graph, create_graph)
     for i, g in enumerate(found):
         if g is None and not allow_unused:
             raise GraphError(f"input {i} was not used in the graph; pass allow_unused=True to get None for it")
@@ -48,45 +64,83 @@ def grad(
     return tuple(g if g is None or isinstance(g, Tensor) else Tensor._wrap(np.array(g)) for g in found)
 
 
+class _Wanted:
+    """The edges whose gradients are asked for: to be returned, or (`accumulate`) to be added to `grad`."""
+
+    def __init__(self, edges: list[Edge], accumulate: bool = False) -> None:
+        self.edges, self.accumulate = edges, accumulate
+        self.found: dict[Edge, Any] = {}
+        self.by_node: dict[Node | None, list[Edge]] = {}
+        for edge in edges:
+            self.by_node.setdefault(edge[0], []).append(edge)
+
+    def nodes_to_run(self, users: dict[Node, list[Node]]) -> set[Node]:
+        """The nodes on the ways down to the edges; those that accumulate run as well."""
+        ends = [node for node in self.by_node if node in users]
+        return _above(ends, users) | (set(ends) if self.accumulate else set())
+
+    def note(self, node: Node, grads: Sequence[Any]) -> None:
+        """Keep the gradients that have arrived at the node's wanted outputs."""
+        for edge in self.by_node.get(node, ()):
+            self.found[edge] = grads[edge[1]]
+
+
 def _pull_back(
     outputs: Sequence[Tensor],
     gradients: Sequence[Any],
-    wanted: list[Edge] | None,
+    wanted: _Wanted | None,
     retain_graph: bool | None,
     create_graph: bool,
 ) -> list[Any]:
-    """Run the pass; gradients at the `wanted` edges are returned, or (None) accumulated into the leaves."""
+    """Run the pass; without `wanted`, all gradients of leaves are accumulated. Returns those at the wanted edges."""
     retain = create_graph if retain_graph is None else retain_graph
     if len(gradients) != len(outputs):
         raise GraphError(f"{len(outputs)} outputs need {len(outputs)} gradients, {len(gradients)} were given")
     seeds = [(_root(y), _seed(y, g, create_graph)) for y, g in zip(outputs, gradients, strict=True)]
     users = _users([node for (node, _), _ in seeds])
     waiting = {node: len(above) for node, above in users.items()}
-    passed = users if wanted is None else _above([node for node, _ in wanted], users)
+    to_run = users if wanted is None else wanted.nodes_to_run(users)
     buffers: dict[Node, list[Any]] = {}
     for root, g in seeds:
         _add(buffers, root, g)
     # A root may also be the input of another root: it starts when its users are done, like any node.
     ready = [node for node in buffers if waiting[node] == 0]
-    found: dict[Edge, Any] = {}
     with set_grad_enabled(create_graph), np.errstate(all="ignore"):
         while ready:
             node = ready.pop()
             grads = buffers.pop(node, None)
-            if wanted is not None:
-                found.update({e: grads[e[1]] for e in wanted if e[0] is node and grads is not None})
-            if grads is not None and node in passed:
-                for edge, g in zip(node.next_functions, node.pull(grads, create_graph), strict=False):
-                    if edge[0] is not None and g is not None:
-                        _add(buffers, edge, g)
-                if not retain:
-                    node.release()
+            if grads is not None and (node in to_run or (wanted is not None and node in wanted.by_node)):
+                if node.hooks is not None:
+                    grads = node.hooks.see_gradients(grads, node, create_graph)
+                if wanted is not None:
+                    wanted.note(node, grads)
+                if node in to_run:
+                    plain = node.hooks is None and not ANOMALY.enabled
+                    pulled = node.pull(grads, create_graph) if plain else _run(node, grads, create_graph)
+                    for edge, g in zip(node.next_functions, pulled, strict=False):
+                        if edge[0] is not None and g is not None:
+                            _add(buffers, edge, g)
+                    if not retain:
+                        node.release()
             for child, _ in node.next_functions:
                 if child is not None:
                     waiting[child] -= 1
                     if waiting[child] == 0:
                         ready.append(child)
-    return [found.get(edge) for edge in wanted or ()]
+    return [] if wanted is None else [wanted.found.get(edge) for edge in wanted.edges]
+
+
+def _run(node: Node, grads: list[Any], create_graph: bool) -> Sequence[Any]:
+    """One node's gradients of its inputs, seen by its own hooks and, in anomaly mode, looked at for NaN."""
+    with watched(node):
+        if node.hooks is not None:
+            grads = node.hooks.before_node(grads, node, create_graph)
+        pulled = node.pull(grads, create_graph)
+        if node.hooks is not None:
+            pulled = node.hooks.after_node(pulled, grads, node, create_graph)
+        if ANOMALY.enabled and ANOMALY.check_nan:
+            check_nan(node, pulled)
+        return pulled
 
 
 def _root(y: Tensor) -> tuple[Node, int]:

@@ -29,6 +29,8 @@ class Family:
 
     name = "general"
     calls: tuple[str, ...] = ()
+    moves = False
+    """Whether entries are only moved, so that a result may show its input's memory."""
 
     def fit(self, gx: Any, shape: Shape) -> Any:
         """The rule's result as the gradient of an input of this shape."""
@@ -128,6 +130,7 @@ class Movement(Family):
     """Every output entry is one input entry, or a zero; which one is learnt by moving the entries' own numbers."""
 
     name = "movement"
+    moves = True
     calls = ("(3,)", "(2, 3)")
 
     def sources(self, op: Op, shape: Shape, params: dict[str, Any]) -> Any:

@@ -8,10 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck_cli.engine.anomaly import ANOMALY
+from gradcheck_cli.engine.in_place import check_history, mark_modified
+from gradcheck_cli.engine.lines import calling_line
 from gradcheck_cli.engine.modes import MODE, no_grad
 from gradcheck_cli.engine.node import Edge, Node, edge_of, tensor_at
 from gradcheck_cli.engine.tensor import Tensor
-from gradcheck_cli.errors import GradcheckError, GraphError, Location, RuleError
+from gradcheck_cli.engine.versions import CLOCK, check_unmodified, memory_of
+from gradcheck_cli.engine.views import note_view
+from gradcheck_cli.errors import GradcheckError, GraphError, InPlaceError, Location, RuleError
 
 Pull = Callable[[Sequence[Any], bool], Sequence[Any]]
 
@@ -41,6 +46,10 @@ class CustomNode(Node):
     ) -> None:
         self.name = name
         self.freed = False
+        self.hooks = None
+        self.time = self.output_time = CLOCK.time
+        if ANOMALY.enabled:
+            self.line = calling_line()
         self.rule: Pull | None = rule
         self.next_functions = tuple(edge_of(x) for x in inputs)
         self.input_meta = tuple((np.shape(_array(x)), np.asarray(_array(x)).dtype) for x in inputs)
@@ -103,8 +112,9 @@ class CustomNode(Node):
         return RuleError(kind, f"{self.name}{of}: {message}", rule=self.name, input_name=name, location=where)
 
     def release(self) -> None:
-        """Let go of the rule, and of all that it holds."""
-        self.freed, self.rule, self.keep = True, None, tuple
+        """Let go of the rule, and of all that it holds; one that saved nothing can run again, as in PyTorch."""
+        if any(True for _ in self.keep()):
+            self.freed, self.rule, self.keep = True, None, tuple
 
     def saved_values(self) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
         """Name and array of each value kept for backward."""
@@ -121,6 +131,8 @@ class Context:
         self._saved: tuple[tuple[Edge | int | None, Any], ...] = ()
         self._to_save: tuple[Any, ...] = ()
         self._not_differentiable: tuple[int, ...] = ()
+        self._dirty: tuple[int, ...] = ()
+        self._time = 0
         # Weak, because the node's rule holds the context: a graph that nobody uses is freed at once, not by the collector.
         self._node: Callable[[], CustomNode | None] | None = None
 
@@ -135,18 +147,29 @@ class Context:
         """Say that these outputs have no derivative."""
         self._not_differentiable = tuple(map(id, outputs))
 
+    def mark_dirty(self, *inputs: Tensor) -> None:
+        """Say that forward modified these inputs in place; it has to return each of them."""
+        self._dirty = tuple(map(id, inputs))
+
     def set_materialize_grads(self, value: bool) -> None:
         """With False, backward gets None instead of zeros for outputs that nothing depends on."""
         self.materialize_grads = value
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """The tensors that forward saved. Raises GraphError once the graph has been freed."""
+        """The tensors that forward saved.
+
+        Raises GraphError once the graph has been freed, InPlaceError where one has been modified since.
+        """
         node = self._node and self._node()
         if node is not None:
             node.check_alive()
         elif self._node is not None:
             raise GraphError("the saved tensors are gone, as nothing uses the graph any more")
+        if CLOCK.time != self._time:
+            for k, (_, array) in enumerate(self._saved):
+                if array is not None:
+                    check_unmodified(node.name if node else "a Function", f"saved tensor {k}", array, self._time)
         return tuple(self._unpack(node, place, array) for place, array in self._saved)
 
     def _unpack(self, maker: CustomNode | None, place: Edge | int | None, array: Any) -> Any:
@@ -161,9 +184,10 @@ class Context:
         """Note of each saved tensor where it stands in the graph; an input that is returned as it is, is an input."""
         places = {id(y): k for k, y in enumerate(outputs)}
         for x in args:
-            places.pop(id(x), None)
+            if id(x) not in self._dirty:
+                places.pop(id(x), None)
         self._saved = tuple((None, None) if t is None else (places.get(id(t), edge_of(t)), t.data) for t in self._to_save)
-        self._to_save = ()
+        self._to_save, self._time = (), CLOCK.time
 
 
 class Function:
@@ -196,10 +220,25 @@ class Function:
                 raise RuleError(
                     "dtype", f"{cls.__name__}.forward must return tensors, not {type(y).__name__}", rule=cls.__name__
                 )
-        if not (MODE.enabled and any(needs)):
-            return tuple(y.detach() for y in outputs) if isinstance(result, tuple) else result.detach()
-        made = cls._record(ctx, args, outputs)
+        cls._check_dirty(ctx, args, outputs, any(needs))
+        recorded = MODE.enabled and any(needs)
+        made = cls._record(ctx, args, outputs) if recorded else cls._outside_the_graph(ctx, outputs)
         return made if isinstance(result, tuple) else made[0]
+
+    @classmethod
+    def _check_dirty(cls, ctx: Context, args: tuple[Any, ...], outputs: tuple[Tensor, ...], requires_grad: bool) -> None:
+        if set(ctx._dirty) - set(map(id, outputs)):
+            raise InPlaceError(f"{cls.__name__}.forward must return every input that it marks as dirty")
+        for x in args:
+            if id(x) in ctx._dirty:
+                check_history(x, requires_grad)
+
+    @classmethod
+    def _outside_the_graph(cls, ctx: Context, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        for y in outputs:
+            if id(y) in ctx._dirty:
+                mark_modified(y, None)
+        return tuple(y if id(y) in ctx._dirty else y.detach() for y in outputs)
 
     @classmethod
     def _record(cls, ctx: Context, args: tuple[Any, ...], outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -213,10 +252,30 @@ class Function:
         ctx._pack(args, outputs)
         ctx._node = weakref.ref(node)
         node.keep = lambda: [(f"saved {k}", array) for k, (_, array) in enumerate(ctx._saved) if array is not None]
-        return tuple(
-            y.detach() if id(y) in ctx._not_differentiable or y.dtype.kind not in "fc" else Tensor._wrap(y.data, node, k)
-            for k, y in enumerate(outputs)
-        )
+        made = tuple(cls._output(ctx, y, node, k) for k, y in enumerate(outputs))
+        ctx._time = CLOCK.time
+        for y in made:
+            if id(y) not in ctx._dirty:
+                _note_views_of(args, y)
+        return made
+
+    @classmethod
+    def _output(cls, ctx: Context, y: Tensor, node: CustomNode, k: int) -> Tensor:
+        """Output `k` at its place in the graph: a new tensor, or the very input that forward modified."""
+        if id(y) in ctx._dirty:
+            mark_modified(y, node if y.dtype.kind in "fc" else None, k)
+            return y
+        if id(y) in ctx._not_differentiable or y.dtype.kind not in "fc":
+            return y.detach()
+        return Tensor._wrap(y.data, node, k)
+
+
+def _note_views_of(args: Sequence[Any], y: Tensor) -> None:
+    """An output that shows an input's memory is a view of it, of which the engine does not know how it was made."""
+    for x in args:
+        if isinstance(x, Tensor) and memory_of(x.data) is memory_of(y.data):
+            note_view(y, x, "", {}, "custom")
+            return
 
 
 def _array(x: Any) -> Any:

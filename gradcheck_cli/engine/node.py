@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck_cli.engine.hooks import Handle, Hook, Hooks
+from gradcheck_cli.engine.lines import Line
 from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.engine.versions import CLOCK, check_unmodified, modified
 from gradcheck_cli.errors import GraphError
 
 Edge = tuple["Node | None", int]
@@ -19,7 +22,18 @@ Edge = tuple["Node | None", int]
 class Node:
     """One recorded operation. `next_functions` are the edges towards its inputs, in their order."""
 
-    __slots__ = ("__weakref__", "freed", "input_meta", "name", "next_functions", "output_meta")
+    __slots__ = (
+        "__weakref__",
+        "freed",
+        "hooks",
+        "input_meta",
+        "line",
+        "name",
+        "next_functions",
+        "output_meta",
+        "output_time",
+        "time",
+    )
 
     name: str
     next_functions: tuple[Edge, ...]
@@ -27,6 +41,13 @@ class Node:
     """Shape and dtype of each input; a gradient has to fit them."""
     output_meta: tuple[tuple[tuple[int, ...], Any], ...]
     freed: bool
+    hooks: Hooks | None
+    line: Line | None
+    """What made the node; set in anomaly mode only."""
+    time: int
+    """When the inputs were saved, on the clock of modifications."""
+    output_time: int
+    """When the outputs were saved: later, where the operation itself modified an input."""
 
     is_custom = False
 
@@ -50,6 +71,25 @@ class Node:
                 "pass retain_graph=True to the first backward call to keep them"
             )
 
+    def check_unmodified(self) -> None:
+        """Raise InPlaceError where a saved value has been modified in place since it was saved."""
+        for name, array in self.saved_values():
+            check_unmodified(self.name, name, array, self.output_time if name == "y" else self.time)
+
+    def register_prehook(self, hook: Hook) -> Handle:
+        """Call `hook(grad_outputs)` before the node's rule; a tuple that it returns replaces the gradients."""
+        return Handle(self.own_hooks().before, hook)
+
+    def register_hook(self, hook: Hook) -> Handle:
+        """Call `hook(grad_inputs, grad_outputs)` after the node's rule; a tuple that it returns replaces `grad_inputs`."""
+        return Handle(self.own_hooks().after, hook)
+
+    def own_hooks(self) -> Hooks:
+        """The node's hooks, made on first use."""
+        if self.hooks is None:
+            self.hooks = Hooks()
+        return self.hooks
+
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
@@ -66,17 +106,32 @@ class AccumulateGrad(Node):
         self.input_meta = ()
         self.output_meta = ((variable.shape, variable.dtype),)
         self.freed = False
+        self.hooks = variable._extras.hooks if variable._extras else None
+        self.time = self.output_time = CLOCK.time
+
+    def own_hooks(self) -> Hooks:
+        """A leaf's hooks are kept by the leaf: it outlives its node."""
+        self.hooks = self.variable._own_extras().own_hooks()
+        return self.hooks
 
     def pull(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
-        """Add the gradient to the leaf's `grad`; a first gradient is copied, so that no two leaves share an array."""
+        """Add the gradient to the leaf's `grad`: in place, unless the graph of the gradient is wanted.
+
+        A first gradient is copied, so that no two leaves share an array.
+        """
         (g,) = grads
-        old = self.variable.grad
+        x, old = self.variable, self.variable.grad
+        if not x.requires_grad:  # switched off, or detached in place, after the forward
+            return ()
         if create_graph:  # astype is a copy that can be differentiated
-            self.variable.grad = TABLE["astype"](g, self.variable.dtype) if old is None else old + g
+            x.grad = TABLE["astype"](g, x.dtype) if old is None else old + g
         elif old is None:
-            self.variable.grad = Tensor._wrap(np.array(g, dtype=self.variable.dtype))
+            x.grad = Tensor._wrap(np.array(g, dtype=x.dtype))
         else:
-            self.variable.grad = Tensor._wrap(old.data + g)
+            np.add(old.data, g, out=old.data, casting="same_kind")
+            modified(old.data)
+        for hook in list(self.hooks.after_accumulation.values()) if self.hooks else ():
+            hook(x)
         return ()
 
     def release(self) -> None:
@@ -104,7 +159,7 @@ def tensor_at(edge: Edge, array: Any) -> Any:
     node, output_nr = edge
     if node is None:
         return array
-    if isinstance(node, AccumulateGrad):
+    if isinstance(node, AccumulateGrad) and node.variable.data is array:
         return node.variable
     return Tensor._wrap(array, node, output_nr)
 

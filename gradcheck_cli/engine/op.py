@@ -22,10 +22,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gradcheck_cli.engine.anomaly import ANOMALY
+from gradcheck_cli.engine.lines import calling_line
 from gradcheck_cli.engine.modes import MODE
 from gradcheck_cli.engine.node import Node, edge_of, tensor_at
 from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.engine.versions import CLOCK, check_unmodified
+from gradcheck_cli.engine.views import note_view, shows_memory_of
 
 if TYPE_CHECKING:
     from gradcheck_cli.engine.families import Family
@@ -182,9 +186,23 @@ class Op:
         if MODE.enabled:
             wanted = tuple([i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.has_rule(i)])
         if not wanted or (not many and y.dtype.kind not in "fc"):
-            return tuple(map(Tensor._wrap, y)) if many else Tensor._wrap(y)
-        node = OpNode(self, inputs, arrays, params, y, wanted)
-        return tuple(Tensor._wrap(part, node, i) for i, part in enumerate(y)) if many else Tensor._wrap(y, node)
+            found = tuple(map(Tensor._wrap, y)) if many else Tensor._wrap(y)
+        else:
+            node = OpNode(self, inputs, arrays, params, y, wanted)
+            found = tuple([Tensor._wrap(part, node, i) for i, part in enumerate(y)]) if many else Tensor._wrap(y, node)
+        if self.makes_views:
+            self._note_views(inputs[0], found, params)
+        return found
+
+    def _note_views(self, x: Tensor, found: Any, params: dict[str, Any]) -> None:
+        for y in found if type(found) is tuple else (found,):
+            if shows_memory_of(y.data, x.data):
+                note_view(y, x, self.name, params, "several" if type(found) is tuple else "")
+
+    @cached_property
+    def makes_views(self) -> bool:
+        """Whether a result may show the memory of the (only) input."""
+        return self.family.moves or self.name in ("real", "imag")
 
     def has_rule(self, i: int) -> bool:
         """Whether input `i` can be differentiated."""
@@ -225,6 +243,10 @@ class OpNode(Node):
         self.op, self.params, self.wanted = op, params, wanted
         self.name = op.node_name
         self.freed = False
+        self.hooks = None
+        self.time = self.output_time = CLOCK.time
+        if ANOMALY.enabled:
+            self.line = calling_line()
         self.positions = [i for i, x in enumerate(inputs) if type(x) is Tensor]
         self.next_functions = tuple([edge_of(inputs[i]) for i in self.positions])
         self.input_meta = tuple(map(_meta, arrays))
@@ -246,6 +268,8 @@ class OpNode(Node):
     def pull(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
         """Each wanted input's rule, its result fitted to that input by the family."""
         self.check_alive()
+        if CLOCK.time != self.time:
+            self.check_unmodified()
         g: Any = grads[0] if self.op.outputs == 1 else tuple(grads)
         if self.conjugate:
             g = _conjugate(g)
@@ -289,8 +313,9 @@ class OpNode(Node):
         return scope
 
     def release(self) -> None:
-        """Let go of the saved values."""
-        self.freed, self.saved = True, None
+        """Let go of the saved values; a node that has none can be pulled back through again, as in PyTorch."""
+        if self.saved or any(True for _ in _arrays_among(self.params)):
+            self.freed, self.saved, self.params = True, None, {}
 
     def saved_values(self) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
         """Name and array of each value kept for backward."""
@@ -298,6 +323,13 @@ class OpNode(Node):
             for part in value if isinstance(value, tuple | list) else (value,):
                 if isinstance(part, np.ndarray):
                     yield name, part
+
+    def check_unmodified(self) -> None:
+        """Raise InPlaceError where a saved value, or an index among the parameters, has been modified since."""
+        super().check_unmodified()
+        if CLOCK.time != self.time and self.params:
+            for name, array in _arrays_among(self.params):
+                check_unmodified(self.name, name, array, self.time)
 
 
 def _meta(array: Any) -> tuple[tuple[int, ...], Any]:
@@ -319,6 +351,13 @@ def _cast(gx: Any, dtype: Any) -> Any:
     if gx.dtype.kind == "c" and dtype.kind != "c":
         gx = TABLE["real"](gx)
     return TABLE["astype"](gx, str(dtype))
+
+
+def _arrays_among(params: dict[str, Any]) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
+    for name, value in params.items():
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, np.ndarray):
+                yield name, part
 
 
 def _batch_among(values: Iterable[Any]) -> Any:

@@ -59,6 +59,7 @@ class SpecFunction:
         assert rule is not None
 
         def pull(grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
+            node.check_unmodified()
             known = self._scope_on_graph(node, arrays) if create_graph else scope
             return self._gradients({**known, **self._cotangents(grads)})
 

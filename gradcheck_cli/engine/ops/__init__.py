@@ -18,6 +18,7 @@ from gradcheck_cli.engine.ops import (  # noqa: F401 (each fills the table)
     reductions,
     shape,
     special,
+    writing,
 )
 
 __all__ = ["ALIASES", "TABLE", "Op", "public_ops"]

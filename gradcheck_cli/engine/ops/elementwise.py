@@ -22,7 +22,7 @@ mul = elementwise(
 div = elementwise(
     "div(x1, x2)",
     x1=lambda g, x2: g / x2,
-    x2=lambda g, y, x2: -g * (y / x2),
+    x2=lambda g, x1, x2: -g * (x1 / x2 / x2),
     forward="divide",
     at=(real, away_from(0)),
     calls=PAIRS,
@@ -102,7 +102,7 @@ clip = elementwise(
     at=(distinct, between(-0.6, -0.55), between(0.6, 0.65)),
     calls=("(6,), (), ()", "(2, 3), -0.5, 0.55", "(6,), None, (6,)", "(6,), (6,)"),
 )
-relu = elementwise("relu(x)", x=lambda g, x: where(x > 0, g, 0.0), forward=lambda x: np.maximum(x, 0), at=away_from(0))
+relu = elementwise("relu(x)", x=lambda g, y: where(y > 0, g, 0.0), forward=lambda x: np.maximum(x, 0), at=away_from(0))
 heaviside = elementwise(
     "heaviside(x1, x2)", x1=zero, x2=lambda g, x1: where(x1 == 0, g, 0.0), at=(away_from(0), real), calls=PAIRS
 )

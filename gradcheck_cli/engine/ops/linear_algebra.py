@@ -122,10 +122,15 @@ def _einsum_rule(g: Any, i: int, operands: Any, operands_shapes: Any, subscripts
     return einsum(f"{once}->{mine}", gx) if once != mine else gx
 
 
+def _einsum(*operands: Any, subscripts: str) -> Any:
+    y = np.einsum(subscripts, *operands)
+    return y if getattr(y, "base", None) is None else y.copy()  # a diagonal, say: NumPy gives a view of the operand
+
+
 einsum = contraction(
     "einsum(subscripts, *operands)",
     operands=_einsum_rule,
-    forward=lambda *operands, subscripts: np.einsum(subscripts, *operands),
+    forward=_einsum,
     calls=(
         "'ij,jk->ik', (2, 3), (3, 2)",
         "'ij->', (2, 3)",
