@@ -569,3 +569,10 @@ def test_gradients_that_cancel_for_equal_cotangents_are_the_same():
             return c / np.sqrt(np.mean(c * c))
 
         assert verify(forward, [x], backward=lambda g, x, J=J: g @ J).checks[0].verdict == "pass"
+
+
+def test_a_lost_conjugate_of_a_linear_map_is_a_mismatch():
+    """It shows in the antisymmetric part of the Jacobian only, which v' J u does not have for u = v."""
+    z = np.array([0.7 - 0.9j, 1.2 + 1.5j])
+    result = verify(lambda z: z * (2 + 1j), [z], backward=lambda g, z: g * (2 + 1j)).checks[0]
+    assert faults(result) == ["GC201"]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs, broken
-from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
 from gradcheck_cli.check.coordinates import Coordinates, as_real
 from gradcheck_cli.check.differences import EPS, scale_of
 from gradcheck_cli.check.findings import Finding
@@ -123,7 +123,7 @@ def _slope(problem: Problem, outputs: Outputs, i: int, other: list[Array], v: Ar
     """
     x = problem.inputs[i]
     coordinates = Coordinates(other[i], x.structure, x.bounds)
-    direction = dense_cotangent(coordinates.size)
+    direction = dense_tangent(coordinates.size)
     u = coordinates.tangent(direction).astype(x.value.dtype)
     claimed = float(coordinates.project(g[None])[0] @ direction)
     scale = max(float(np.max(np.abs(other[i]), initial=0.0)), 1e-3)

@@ -27,9 +27,18 @@ ROUNDED = "gradients add up"
 
 def dense_cotangent(size: int) -> Array:
     """A fixed vector of entries of both signs between 0.5 and 1.5 in size, none equal to another."""
-    golden = np.modf((np.arange(size) + 1) * 0.6180339887498949)[0]
-    signs = np.where(np.modf(golden * 5)[0] < 0.5, -1.0, 1.0)
-    vector: Array = signs * (0.5 + golden)
+    return _dense(size, (5**0.5 - 1) / 2)
+
+
+def dense_tangent(size: int) -> Array:
+    """Another one. For u = v the pairing v' J u would not see the antisymmetric part of J: a transpose, a lost conjugate."""
+    return _dense(size, 2**0.5 - 1)
+
+
+def _dense(size: int, irrational: float) -> Array:
+    spread = np.modf((np.arange(size) + 1) * irrational)[0]
+    signs = np.where(np.modf(spread * 5)[0] < 0.5, -1.0, 1.0)
+    vector: Array = signs * (0.5 + spread)
     return vector
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
-from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
 from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.differences import outputs_as_real
 from gradcheck_cli.check.findings import Finding
@@ -56,7 +56,7 @@ def forward_findings(
             f"d{name}{at(coordinates.index(j))}: jvp {columns[j, k]:.9g}, numeric {forward.numeric[j, k]:.9g}"
         )
         yield Finding("GC203", message, place, name)
-    u, v = dense_cotangent(coordinates.size), dense_cotangent(outputs.size)
+    u, v = dense_tangent(coordinates.size), dense_cotangent(outputs.size)
     crooked = _not_linear(problem, i, columns, outputs, allowed)
     if crooked and not wrong.any():
         yield Finding("GC203", f"the forward rule for {name!r} is not linear in the tangents: {crooked}", place, name)

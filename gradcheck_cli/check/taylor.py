@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
 from gradcheck_cli.check.differences import Differences
 
 Array = np.ndarray[Any, Any]
@@ -31,7 +31,7 @@ class Taylor(NamedTuple):
 
 def taylor(claimed: Array, d: Differences) -> Taylor:
     """The remainders for a claimed Jacobian, (input coordinates, outputs)."""
-    u = dense_cotangent(d.coordinates.size) * d.scale
+    u = dense_tangent(d.coordinates.size) * d.scale
     v = dense_cotangent(claimed.shape[1])
     slope = float(u @ claimed @ v)
     steps = np.array([2.0**e for e in EXPONENTS])

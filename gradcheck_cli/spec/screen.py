@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
-from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
 from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.diagnosis.elsewhere import directional
 from gradcheck_cli.check.differences import outputs_as_real, scale_of
@@ -76,7 +76,7 @@ class Screen:
         judged = self.judged.get(x.name)
         if judged is not None and judged.numeric.shape == (len(v), len(g)):
             return _explained(g, v, judged)
-        direction = dense_cotangent(coordinates.size) * scale_of(coordinates)
+        direction = dense_tangent(coordinates.size) * scale_of(coordinates)
         slope = v @ self._slope(i, coordinates, direction)
         return not np.isfinite(slope) or bool(abs(g @ direction - slope) <= NEAR * np.sum(np.abs(g * direction)))
 
@@ -99,7 +99,7 @@ class Screen:
             if x.name not in self.names:
                 continue
             coordinates = Coordinates(x.value, x.structure)
-            u = dense_cotangent(coordinates.size) * scale_of(coordinates)
+            u = dense_tangent(coordinates.size) * scale_of(coordinates)
             given = [np.zeros(other.value.shape, other.value.dtype) for other in problem.inputs if other.requires_grad]
             given[k] = np.asarray(coordinates.tangent(u)).astype(x.value.dtype)
             found = outputs_as_real(problem.pushforward([other.value for other in problem.inputs], given), self.outputs.kept)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
-from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
 from gradcheck_cli.check.coordinates import Coordinates, as_real
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.check.diagnosis.elsewhere import directional
@@ -111,7 +111,7 @@ def _right_along_a_direction(problem: Problem, outputs: Outputs, i: int, v: Arra
     coordinates = Coordinates(x.value, x.structure)
     if not mended.size:
         return False
-    direction = dense_cotangent(coordinates.size) * scale_of(coordinates)
+    direction = dense_tangent(coordinates.size) * scale_of(coordinates)
     tangents: list[Any] = [None] * len(problem.inputs)
     tangents[i] = coordinates.tangent(direction)
     try:
