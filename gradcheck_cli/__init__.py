@@ -9,13 +9,20 @@ if TYPE_CHECKING:
     from gradcheck_cli.engine import (
         Function,
         Tensor,
+        checkpoint,
         detect_anomaly,
         enable_grad,
         grad,
+        graph_stats,
+        hessian,
+        hvp,
         is_grad_enabled,
+        jacobian,
+        jvp,
         no_grad,
         ops,
         set_detect_anomaly,
+        vjp,
     )
     from gradcheck_cli.errors import GradcheckError, SpecError, UsageError, VerificationError
     from gradcheck_cli.report.report import Report
@@ -30,14 +37,21 @@ __all__ = [
     "Tensor",
     "UsageError",
     "VerificationError",
+    "checkpoint",
     "detect_anomaly",
     "enable_grad",
     "grad",
+    "graph_stats",
+    "hessian",
+    "hvp",
     "is_grad_enabled",
+    "jacobian",
+    "jvp",
     "no_grad",
     "ops",
     "set_detect_anomaly",
     "verify",
+    "vjp",
 ]
 
 _PLACES = {

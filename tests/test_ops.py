@@ -13,7 +13,7 @@ from differences import agree, jacobian
 from op_cases import DIFFERENTIABLE, OPS, OTHERS, Case, cases, generator, narrowed
 from second_order import check_second_order
 
-from gradcheck_cli.engine import Tensor
+from gradcheck_cli.engine import Tensor, jvp
 from gradcheck_cli.engine.batching import batched
 from gradcheck_cli.engine.ops.define import CompositeOp
 
@@ -69,6 +69,21 @@ def test_first_order(name: str) -> None:
             assert all_agree(claimed, expected(case, columns, gs)), case
             pulled += sum(c is not None for c in claimed)
     assert pulled
+
+
+@differentiable
+def test_forward_mode(name: str) -> None:
+    """The transposed rules, along a tangent of all inputs at once."""
+    rng = generator(name, "tangents")
+    for case, columns in jacobians(name):
+        given = [rng.normal(size=case.arrays[i].shape) for i in case.smooth]
+        tangents = [None] * len(case.arrays)
+        for i, t in zip(case.smooth, given, strict=True):
+            tangents[i] = t
+        _, pushed = jvp(lambda *xs, case=case: case.run(*xs), case.arrays, tangents)
+        numeric = sum(t.ravel() @ J for t, J in zip(given, columns, strict=True))
+        pushed = [np.zeros(np.shape(y)) if t is None else t.data for y, t in zip(case.run(*case.arrays), pushed, strict=True)]
+        assert agree(np.concatenate([t.ravel() for t in pushed]), numeric), case
 
 
 @differentiable

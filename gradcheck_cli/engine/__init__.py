@@ -5,7 +5,10 @@ from __future__ import annotations
 from gradcheck_cli.engine import ops
 from gradcheck_cli.engine.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from gradcheck_cli.engine.backward import backward, grad
+from gradcheck_cli.engine.checkpoint import checkpoint
+from gradcheck_cli.engine.forward_mode import jvp
 from gradcheck_cli.engine.function import Function
+from gradcheck_cli.engine.functional import hessian, hvp, jacobian, vjp
 from gradcheck_cli.engine.graph import GraphStats, graph_stats
 from gradcheck_cli.engine.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from gradcheck_cli.engine.node import Node
@@ -17,14 +20,20 @@ __all__ = [
     "Node",
     "Tensor",
     "backward",
+    "checkpoint",
     "detect_anomaly",
     "enable_grad",
     "grad",
     "graph_stats",
+    "hessian",
+    "hvp",
     "is_anomaly_enabled",
     "is_grad_enabled",
+    "jacobian",
+    "jvp",
     "no_grad",
     "ops",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "vjp",
 ]

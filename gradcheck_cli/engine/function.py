@@ -211,6 +211,8 @@ class Function:
     def apply(cls, *args: Any) -> Any:
         """Run forward, and leave a node in the graph where an argument requires grad."""
         needs = tuple(isinstance(x, Tensor) and x.requires_grad for x in args)
+        if not MODE.enabled:
+            MODE.note(args)
         ctx = Context(needs)
         with no_grad():
             result = cls.forward(ctx, *args)

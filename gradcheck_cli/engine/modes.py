@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
 
 class _Mode(threading.local):
     enabled = True
+    seen: list[Any] | None = None
+    """Inside a checkpointed segment: the tensors that require grad and were used, while nothing is recorded."""
+
+    def note(self, inputs: Iterable[Any]) -> None:
+        """Keep those of an operation's inputs that require grad, where somebody asks for them."""
+        if self.seen is not None:
+            self.seen += [x for x in inputs if getattr(x, "requires_grad", False)]
 
 
 MODE = _Mode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -164,8 +164,8 @@ def tensor_at(edge: Edge, array: Any) -> Any:
     return Tensor._wrap(array, node, output_nr)
 
 
-def walk(roots: Iterable[Node | None]) -> Iterator[Node]:
-    """Every node that can be reached from `roots`, once each, without recursion."""
+def walk(roots: Iterable[Node | None], ends: Container[Node | None] = ()) -> Iterator[Node]:
+    """Every node that can be reached from `roots` without going through `ends`, once each, without recursion."""
     seen: set[int] = set()
     stack = [node for node in roots if node is not None]
     while stack:
@@ -174,4 +174,5 @@ def walk(roots: Iterable[Node | None]) -> Iterator[Node]:
             continue
         seen.add(id(node))
         yield node
-        stack.extend(n for n, _ in node.next_functions if n is not None and id(n) not in seen)
+        if node not in ends:
+            stack.extend(n for n, _ in node.next_functions if n is not None and id(n) not in seen)

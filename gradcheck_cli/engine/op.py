@@ -185,6 +185,8 @@ class Op:
         wanted: tuple[int, ...] = ()
         if MODE.enabled:
             wanted = tuple([i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.has_rule(i)])
+        else:
+            MODE.note(inputs)
         if not wanted or (not many and y.dtype.kind not in "fc"):
             found = tuple(map(Tensor._wrap, y)) if many else Tensor._wrap(y)
         else:

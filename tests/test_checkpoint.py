@@ -1,0 +1,257 @@
+"""Checkpointing: the same gradients, twice the runs, less memory."""
+
+# ruff: noqa: NPY002 (the global generator is what is tested)
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from gradcheck_cli import Function, GradcheckError, Tensor, checkpoint, grad, graph_stats, no_grad, ops
+
+X = np.array([0.3, -1.2, 0.7])
+
+
+def leaf(value=X):
+    return Tensor(value, requires_grad=True)
+
+
+def both(f, *values):
+    """Gradients of sum(f(*inputs)) without and with checkpoint, and the runs of f in each."""
+    found = []
+    for wrap in (lambda f, *xs: f(*xs), checkpoint):
+        runs = []
+
+        def counted(*xs, runs=runs):
+            runs.append(1)
+            return f(*xs)
+
+        xs = [leaf(v) for v in values]
+        y = wrap(counted, *xs)
+        y.sum().backward()
+        found.append(([x.grad.data for x in xs], len(runs)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("f", "values"),
+    [
+        (lambda x: ops.sin(ops.exp(x)), [X]),
+        (lambda x, w: ops.tanh(x @ w) * x.sum(), [X, np.outer(X, X)]),
+        (lambda x: x, [X]),
+        (lambda x: ops.exp(checkpoint(lambda u: ops.sin(u) * u, x)), [X]),
+        (lambda x: x[::2] ** 2, [X]),
+        (lambda x: ops.sin(x), [np.zeros((0, 3))]),
+        (lambda x: x * x, [np.array(1.5)]),
+    ],
+)
+def test_the_same_gradients(f, values):
+    (plain, once), (kept, twice) = both(f, *values)
+    for a, b in zip(plain, kept, strict=True):
+        assert np.array_equal(a, b)
+    assert (once, twice) == (1, 2)
+
+
+def test_scenario_8_two_segments():
+    def segment(x):
+        runs.append(1)
+        return ops.sin(ops.exp(ops.tanh(x)))
+
+    x, c, runs = leaf(np.linspace(-1, 1, 100)), leaf(np.linspace(-1, 1, 100)), []
+    y = segment(segment(x)).sum()
+    plain = graph_stats([y]).saved_bytes
+    y.backward()
+    assert len(runs) == 2
+    y = checkpoint(segment, checkpoint(segment, c)).sum()
+    assert len(runs) == 4
+    assert graph_stats([y]).saved_bytes == 2 * 800 < plain == 4 * 800
+    y.backward()
+    assert len(runs) == 6
+    assert np.array_equal(x.grad.data, c.grad.data)
+
+
+def test_tensors_that_the_function_closes_over():
+    w = leaf(np.array([2.0, 3.0, 5.0]))
+    scaled = w * 2.0  # no leaf, and made outside
+    x = leaf()
+    y = checkpoint(lambda x: ops.sin(x) * w + scaled * scaled, x)
+    y.sum().backward()
+    assert np.allclose(x.grad.data, np.cos(X) * w.data, rtol=1e-15)
+    assert np.allclose(w.grad.data, np.sin(X) + 8 * w.data, rtol=1e-15)
+    alone = leaf()
+    checkpoint(lambda: alone * alone).sum().backward()
+    assert np.array_equal(alone.grad.data, 2 * X)
+
+
+def test_an_input_that_depends_on_another_is_not_counted_twice():
+    x = leaf()
+    u = x * 3.0
+    v = u * u
+    y = checkpoint(lambda x, u: ops.exp(x) * u * v, x, u)
+    y.sum().backward()
+    z = leaf()
+    (ops.exp(z) * (z * 3.0) * (z * 3.0) ** 2).sum().backward()
+    assert np.allclose(x.grad.data, z.grad.data, rtol=1e-14)
+
+
+def test_second_derivatives():
+    x = leaf()
+    y = checkpoint(lambda x: ops.sin(x) * x**2, x)
+    (g,) = grad(y.sum(), x, create_graph=True)
+    (h,) = grad(g.sum(), x, create_graph=True)
+    (t,) = grad(h.sum(), x)
+    assert np.allclose(g.data, np.cos(X) * X**2 + 2 * X * np.sin(X), rtol=1e-14)
+    assert np.allclose(h.data, -np.sin(X) * X**2 + 4 * X * np.cos(X) + 2 * np.sin(X), rtol=1e-14)
+    assert np.allclose(t.data, -np.cos(X) * X**2 - 6 * X * np.sin(X) + 6 * np.cos(X), rtol=1e-13)
+
+
+def test_second_derivatives_do_not_count_an_input_twice():
+    x = leaf()
+    u = x * x
+    y = checkpoint(lambda x, u: x * u, x, u)  # x^3
+    (g,) = grad(y.sum(), x, create_graph=True)
+    (h,) = grad(g.sum(), x)
+    assert np.allclose(g.data, 3 * X**2, rtol=1e-14)
+    assert np.allclose(h.data, 6 * X, rtol=1e-14)
+
+
+def test_several_outputs_and_other_values():
+    x = leaf()
+    a, n, b, text = checkpoint(lambda x, k: (x * k, ops.argmax(x), ops.exp(x), "text"), x, 3.0)
+    assert (int(n), text) == (2, "text")
+    assert not n.requires_grad
+    (a.sum() + (b * b).sum()).backward()
+    assert np.allclose(x.grad.data, 3 + 2 * np.exp(2 * X), rtol=1e-15)
+    x.grad = None
+    first, _ = checkpoint(lambda x: (x * 2.0, x * 5.0), x)
+    first.sum().backward()  # nothing arrives at the second output
+    assert np.array_equal(x.grad.data, [2.0, 2.0, 2.0])
+
+
+def test_where_nothing_requires_grad_it_is_a_call():
+    runs = []
+    y = checkpoint(lambda x: runs.append(1) or x * 2.0, Tensor(X))
+    assert (y.requires_grad, len(runs)) == (False, 1)
+    with no_grad():
+        assert not checkpoint(lambda x: x * 2.0, leaf()).requires_grad
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_random_numbers_are_the_same_in_both_runs(own):
+    drawn = []
+
+    def dropout(x, rng):
+        mask = (rng or np.random).random(3) < 0.5
+        drawn.append(mask)
+        return x * mask
+
+    np.random.seed(3)
+    x, rng = leaf(), np.random.default_rng(5) if own else None
+    y = checkpoint(dropout, x, rng)
+    after = (rng or np.random).random()
+    y.sum().backward()
+    assert np.array_equal(drawn[0], drawn[1])
+    assert np.array_equal(x.grad.data, drawn[0])
+    np.random.seed(3)
+    other = np.random.default_rng(5) if own else np.random
+    other.random(3)
+    assert after == other.random(), "the first run drew from the ordinary stream,"
+    x = leaf()
+    y = checkpoint(dropout, x, rng)
+    before = rng or np.random
+    state = before.bit_generator.state if own else np.random.get_state()[2]
+    y.sum().backward()
+    assert state == (before.bit_generator.state if own else np.random.get_state()[2]), "and the second one left it alone"
+
+
+def test_without_preserving_it_draws_anew():
+    np.random.seed(0)
+    drawn = []
+    x = leaf()
+    y = checkpoint(lambda x: drawn.append(np.random.random()) or x * drawn[-1], x, preserve_rng_state=False)
+    y.sum().backward()
+    assert drawn[0] != drawn[1]
+    assert np.array_equal(x.grad.data, [drawn[1]] * 3)
+
+
+def test_custom_functions_inside():
+    class Square(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return 2 * g * x
+
+    (plain, _), (kept, _) = both(lambda x: ops.sin(Square.apply(x)), X)
+    assert np.array_equal(plain[0], kept[0])
+
+
+def test_in_place_steps_inside():
+    def f(x):
+        y = x * 1.0
+        y *= x
+        y[0] += 5.0
+        return y
+
+    (plain, _), (kept, _) = both(f, X)
+    assert np.array_equal(plain[0], kept[0])
+    w = leaf()
+
+    def g(x):
+        y = x * 1.0
+        y *= w
+        return y
+
+    checkpoint(g, leaf()).sum().backward()
+    assert np.array_equal(w.grad.data, X)
+
+
+def test_it_is_freed_and_can_be_kept():
+    x = leaf()
+    y = checkpoint(ops.exp, x * 1.0).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert np.allclose(x.grad.data, 2 * np.exp(X), rtol=1e-15)
+    with pytest.raises(GradcheckError, match="retain_graph=True"):
+        y.backward()
+    gc.disable()
+    try:
+        inner = x * 1.0
+        kept = weakref.ref(inner.data)
+        y = checkpoint(lambda u: ops.exp(u), inner).sum()
+        del inner
+        assert kept() is not None
+        y.backward()
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_mistakes_are_said():
+    sizes = [3, 2]
+    y = checkpoint(lambda x: x[: sizes.pop(0)], leaf())
+    with pytest.raises(GradcheckError, match=r"must compute the same.*float64 \(3,\) first, and now float64 \(2,\)"):
+        y.sum().backward()
+    x = leaf()
+    u = x * 1.0
+    y = checkpoint(ops.exp, u)
+    with no_grad():
+        u += 1.0
+    with pytest.raises(GradcheckError, match="modified in place"):
+        y.sum().backward()
+
+
+def test_many_segments():
+    x = leaf()
+    y = x
+    for _ in range(300):
+        y = checkpoint(lambda u: u + 0.5 * u * 0.0, y)
+    y.sum().backward()
+    assert np.array_equal(x.grad.data, [1.0, 1.0, 1.0])
