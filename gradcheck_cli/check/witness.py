@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
@@ -122,7 +123,16 @@ FUNCTIONS = frozenset(
     ]
 )
 """Functions of arrays, by name."""
-REFUSED = (GradcheckError, TypeError, ValueError, ArithmeticError, np.linalg.LinAlgError, AttributeError, IndexError)
+REFUSED = (
+    np.exceptions.ComplexWarning,
+    GradcheckError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    np.linalg.LinAlgError,
+    AttributeError,
+    IndexError,
+)
 
 
 class NotAnalyticError(TypeError):
@@ -226,7 +236,8 @@ def _one(
     direction[j] = h
     moved = np.asarray(arrays[position] + 1j * coordinates.tangent(direction)).view(Analytic).copy()
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), catch_warnings():
+            simplefilter("error", np.exceptions.ComplexWarning)
             found = primal(*[moved if k == position else np.array(a) for k, a in enumerate(arrays)])
         parts = [found[k] for k in kept]
     except REFUSED:
