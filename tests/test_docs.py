@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from documents import ROOT, blocks, check_console, run
+from documents import ROOT, blocks, check_console, check_session, run
 
 from gradcheck_cli.check.diagnosis.cause import CAUSES, DIAGNOSED
 from gradcheck_cli.check.diagnosis.diagnose import COARSE
@@ -37,6 +37,12 @@ def test_commands_print_what_is_shown(block, tmp_path):
     for name, spec in NAMED.items():
         (tmp_path / name).write_text(spec.text)
     check_console(REFERENCE, block, tmp_path)
+
+
+def test_sessions_of_the_engine():
+    names: dict[str, object] = {}
+    for block in blocks(ROOT / "docs" / "engine.md"):
+        check_session(block, names)
 
 
 def test_reference_has_the_limits():
