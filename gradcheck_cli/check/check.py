@@ -157,7 +157,7 @@ class _Check:
             self.findings.append(Finding("GC601", CODES["GC601"].title, problem.location))
             return
         self.road = SecondRoad(problem, outputs)
-        if rows is None:
+        if rows is None and self.explain:
             self.dot_product = self.road.dot_product(claimed.jacobians, coordinates)
         broken_inputs = {f.input_name for f in self.findings}
         for i in sorted(problem.differentiable_inputs(), key=lambda i: i not in (self.first or ())):

@@ -8,6 +8,7 @@ and its own cancellations, so it never accuses: like the complex step it may set
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,34 +51,33 @@ class DotProduct(NamedTuple):
 
 
 class SecondRoad:
-    """The engine's pushforward of a problem's forward at its inputs. `usable` says whether there is one."""
+    """The engine's pushforward of a problem's forward at its inputs, recorded when it is first asked for."""
 
     def __init__(self, problem: Problem, outputs: Outputs) -> None:
         self.problem, self.outputs = problem, outputs
-        self.push: Any = None
-        if problem.recorded is not None and all(
-            x.value.dtype.kind != "f" or x.value.dtype == np.float64 for x in problem.inputs
-        ):
-            self._record()
 
-    def _record(self) -> None:
+    @cached_property
+    def push(self) -> Any:
+        """The pushforward; None where the engine does not differentiate all the outputs that are checked."""
+        problem = self.problem
+        single = any(x.value.dtype.kind == "f" and x.value.dtype != np.float64 for x in problem.inputs)
+        if problem.recorded is None or single:
+            return None
         from gradcheck_cli.engine.forward_mode import Pushforward
         from gradcheck_cli.engine.modes import no_grad
 
-        assert self.problem.recorded is not None
         try:
             with no_grad(), np.errstate(all="ignore"):
-                push = Pushforward(self.problem.recorded, [np.array(x.value) for x in self.problem.inputs])
+                push = Pushforward(problem.recorded, [np.array(x.value) for x in problem.inputs])
         except Exception:  # a forward that the engine cannot run, or cannot differentiate: there is no second road
-            return
-        shapes = [y.shape for y in push.outputs]
+            return None
         recorded = all(k in push.live for k in self.outputs.kept)
-        if recorded and shapes == [y.shape for y in self.outputs.arrays]:
-            self.push = push
+        same = [y.shape for y in push.outputs] == [y.shape for y in self.outputs.arrays]
+        return push if recorded and same else None
 
     @property
     def usable(self) -> bool:
-        """Whether the engine differentiates all the outputs that are checked."""
+        """Whether there is a second road."""
         return self.push is not None
 
     def along(self, tangents: dict[int, Array]) -> Array:
@@ -107,7 +107,7 @@ class SecondRoad:
         """Open entries of input `i` agree where |w - D| <= E and |w - a| <= tol, w the engine's value."""
         opened = np.isin(judged.verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(judged.bound)
         columns = np.flatnonzero(opened.any(axis=1))
-        if not self.usable or not 0 < len(columns) <= MOST_COLUMNS:
+        if not 0 < len(columns) <= MOST_COLUMNS or not self.usable:
             return judged
         w = np.full(judged.claimed.shape, np.nan)
         for j in columns:
