@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
-from gradcheck_cli.check.problem import Input, Problem
+from gradcheck_cli.check.problem import Input
 from gradcheck_cli.errors import GradcheckError, Mistake, SpecError
 from gradcheck_cli.run import Planned, plan, settings_from
 from gradcheck_cli.selection import Selection
 from gradcheck_cli.selftest.result import FunctionResult, SelftestReport, Watch
-from gradcheck_cli.selftest.trial import Mutant, Stand, changed_gradients, trial
+from gradcheck_cli.selftest.trial import Mutant, Stand, changed_gradients, some, trial
 from gradcheck_cli.spec.build import problems, with_rules
-from gradcheck_cli.spec.edits import edits
+from gradcheck_cli.spec.edits import Edit, edits
 from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
-from gradcheck_cli.spec.rule_texts import Recompiler, name_groups, rule_texts
+from gradcheck_cli.spec.rule_texts import Recompiler, RuleText, name_groups, rule_texts
 
 OTHER_SEEDS = 1_000_000
 """From here on inputs are drawn at which survivors are compared."""
@@ -64,7 +64,7 @@ def _function(
     verdict = min((s.result.verdict for s in stands), key=("error", "fail", "inconclusive", "pass").index)
     if verdict in ("fail", "error"):
         return result._replace(skipped="the rule does not pass as it is: gradcheck run says why", verdict=verdict)
-    tally = trial(stands, chain(_edited(file, function), changed_gradients(stands)), of_each)
+    tally = trial(stands, chain(_edited(file, function, of_each), some(changed_gradients(stands), of_each, lambda m: m)))
     return result._replace(tried=tally.tried, killed=tally.killed, survivors=tally.survivors, verdict=verdict)
 
 
@@ -85,15 +85,26 @@ def _stands(file: SpecFile, function: FunctionSpec, case: Case, overrides: Mappi
         yield Stand(make(), case, redraw)
 
 
-def _edited(file: SpecFile, function: FunctionSpec) -> Iterator[Mutant]:
-    """The rule's text, changed."""
+def _edited(file: SpecFile, function: FunctionSpec, of_each: int | None) -> Iterator[Mutant]:
+    """The rule's text, changed; a change that gives no valid rule is none."""
     recompiler = Recompiler(file, function)
-    for rule in rule_texts(function):
-        for edit in edits(rule, name_groups(function, rule)):
-            changed = recompiler.with_text(rule, edit.text)
-            if changed is not None:
+    found = [_Edited(edit, rule) for rule in rule_texts(function) for edit in edits(rule, name_groups(function, rule))]
 
-                def make(problem: Problem, stand: Stand, changed: FunctionSpec = changed) -> Problem:
-                    return with_rules(problem, file, changed, stand.subject)
+    def mutant(candidate: _Edited) -> Mutant | None:
+        edit = candidate.edit
+        changed = recompiler.with_text(candidate.rule, edit.text)
+        if changed is None:
+            return None
+        make = lambda problem, stand: with_rules(problem, file, changed, stand.subject)  # noqa: E731
+        return Mutant(edit.kind, edit.location, edit.before, edit.after, make)
 
-                yield Mutant(edit.kind, edit.location, edit.before, edit.after, make)
+    return some(found, of_each, mutant)
+
+
+class _Edited(NamedTuple):
+    edit: Edit
+    rule: RuleText
+
+    @property
+    def kind(self) -> str:
+        return self.edit.kind

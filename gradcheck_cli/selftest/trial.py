@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -46,6 +46,17 @@ class Mutant(NamedTuple):
     """From a problem about the right rule, at its stand or at another point, to one about this rule."""
 
 
+class OfAKind(Protocol):
+    """An edit, or a mutant."""
+
+    @property
+    def kind(self) -> str:
+        """What is changed."""
+
+
+Kind = TypeVar("Kind", bound=OfAKind)
+
+
 class Tally(NamedTuple):
     """How the mutants fared."""
 
@@ -54,14 +65,14 @@ class Tally(NamedTuple):
     survivors: tuple[Survivor, ...]
 
 
-def trial(stands: Sequence[Stand], mutants: Iterable[Mutant], of_each: int | None = None) -> Tally:
-    """Judge every mutant (of each kind at most `of_each`), at the cheapest point first: the first check that fails kills it."""
+def trial(stands: Sequence[Stand], mutants: Iterable[Mutant]) -> Tally:
+    """Judge every mutant, at the cheapest point first: the first check that fails kills it."""
     stands = sorted(stands, key=lambda s: sum(x.checked for x in s.result.inputs))
     tally = Tally(Counter(), Counter(), ())
     survivors: list[Survivor] = []
     equality = Equality(stands)
     with np.errstate(all="ignore"):
-        for mutant in mutants if of_each is None else _some(mutants, of_each):
+        for mutant in mutants:
             tally.tried[mutant.kind] += 1
             results = _results(mutant, stands)
             if results is None:
@@ -106,10 +117,15 @@ def changed_gradients(stands: Sequence[Stand]) -> Iterator[Mutant]:
         yield Mutant(corruption.kind, x.location, f"gradient of {x.name!r}", corruption.what, make)
 
 
-def _some(mutants: Iterable[Mutant], of_each: int) -> Iterator[Mutant]:
-    """Of each kind a few, spread over the whole."""
-    by_kind: dict[str, list[Mutant]] = {}
-    for mutant in mutants:
-        by_kind.setdefault(mutant.kind, []).append(mutant)
+def some(candidates: Iterable[Kind], of_each: int | None, mutant: Callable[[Kind], Mutant | None]) -> Iterator[Mutant]:
+    """A mutant of every candidate that makes one; with `of_each` only so many of each kind, spread over the whole."""
+    if of_each is None:
+        yield from (m for m in map(mutant, candidates) if m is not None)
+        return
+    by_kind: dict[str, list[Kind]] = {}
+    for candidate in candidates:
+        by_kind.setdefault(candidate.kind, []).append(candidate)
     for members in by_kind.values():
-        yield from islice(members, 0, None, max(1, -(-len(members) // of_each)))
+        stride = max(1, -(-len(members) // of_each))
+        spread = [m for start in range(stride) for m in members[start::stride]]
+        yield from islice((m for m in map(mutant, spread) if m is not None), of_each)
