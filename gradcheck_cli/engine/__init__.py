@@ -16,7 +16,7 @@ from gradcheck_cli.engine.node import Node
 from gradcheck_cli.engine.tensor import Tensor
 
 if TYPE_CHECKING:
-    from gradcheck_cli.engine.graph import GraphStats, graph_stats
+    from gradcheck_cli.engine.statistics import GraphStats, graph_stats
 
 __all__ = [
     "Function",
@@ -47,6 +47,6 @@ def __getattr__(name: str) -> Any:
     """What no check needs is imported when it is first used."""
     if name not in ("GraphStats", "graph_stats"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gradcheck_cli.engine import graph
+    from gradcheck_cli.engine import statistics
 
-    return getattr(graph, name)
+    return getattr(statistics, name)

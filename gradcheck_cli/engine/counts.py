@@ -1,4 +1,4 @@
-"""The size of a graph, as every check notes it. `graph.py` says more, and is only loaded where that is asked for."""
+"""The size of a graph, as every check notes it. `statistics.py` says more."""
 
 from __future__ import annotations
 
