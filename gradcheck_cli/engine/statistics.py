@@ -24,7 +24,7 @@ class Saver(NamedTuple):
 
     nbytes: int
     value: Value
-    """As the first node that keeps it sees it."""
+    """Of all that is kept alive; a node may use a part of it only."""
     leaf: str
     """The name of the leaf that it belongs to anyway, or ''."""
     kept_by: tuple[str, ...]
@@ -92,11 +92,10 @@ def _flops(node: Node) -> tuple[int, int] | None:
 def _savers(nodes: Sequence[Node]) -> Iterator[Saver]:
     """Each piece of memory once."""
     own = {id(owner(n.variable.data)): n.variable.name or "leaf" for n in nodes if isinstance(n, AccumulateGrad)}
-    found: dict[int, tuple[Any, Value, list[str]]] = {}
+    found: dict[int, tuple[Any, list[str]]] = {}
     for node in nodes:
         for name, array in node.saved_values():
             memory = owner(array)
-            _, _, kept_by = found.setdefault(id(memory), (memory, Value(array.shape, str(array.dtype)), []))
-            kept_by.append(f"{short_name(node)}.{name}")
-    for memory, value, kept_by in found.values():
-        yield Saver(memory.nbytes, value, own.get(id(memory), ""), tuple(kept_by))
+            found.setdefault(id(memory), (memory, []))[1].append(f"{short_name(node)}.{name}")
+    for memory, kept_by in found.values():
+        yield Saver(memory.nbytes, Value(memory.shape, str(memory.dtype)), own.get(id(memory), ""), tuple(kept_by))

@@ -90,14 +90,19 @@ def _packed(layers: Sequence[Sequence[int]], widths: Sequence[float], column: di
 
 
 def _crossing_bends(net: Layered, layers: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
-    """Lines between a box and anything that cross a long line between two bends: the long line stays straight."""
+    """Lines that branch off or cross a long line between two bends: nothing comes in line with them, so that it stays straight."""
     blocked: set[tuple[int, int]] = set()
     for upper, lower in pairwise(layers):
         place = {point: k for k, point in enumerate(upper)}
         there = {point: k for k, point in enumerate(lower)}
-        long = [(place[u], there[v]) for u in upper if u >= net.boxes for v in net.below[u] if v >= net.boxes]
+        long = {place[u]: there[v] for u in upper if u >= net.boxes for v in net.below[u] if v >= net.boxes}
         for u in upper:
             for v in net.below[u]:
-                if (u < net.boxes or v < net.boxes) and any((place[u] - a) * (there[v] - b) < 0 for a, b in long):
+                branches = place[u] in long and there[v] != long[place[u]]
+                if branches or ((u < net.boxes or v < net.boxes) and _crosses(place[u], there[v], long)):
                     blocked.add((min(u, v), max(u, v)))
     return blocked
+
+
+def _crosses(upper: int, lower: int, lines: dict[int, int]) -> bool:
+    return any((upper - a) * (lower - b) < 0 for a, b in lines.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.report.graph.labels import caption, edge_text, saved_lines, shown, value_text
+from gradcheck_cli.report.graph.labels import LONGEST_TITLE, caption, edge_text, saved_lines, shown, value_text
 
 if TYPE_CHECKING:
     from gradcheck_cli.report.graph import Picture
@@ -27,7 +27,7 @@ def render(picture: Picture) -> str:
 
 def _statements(picture: Picture) -> Iterator[str]:
     graph = picture.graph
-    yield f"graph [rankdir=TB, labelloc=t, label={quoted(shown(picture.title))}]"
+    yield f"graph [rankdir=TB, labelloc=t, label={quoted(shown(picture.title, LONGEST_TITLE))}]"
     yield 'node [style=filled, fontname="Helvetica", fontsize=11]'
     yield 'edge [fontname="Helvetica", fontsize=9]'
     for k, node in enumerate(graph.nodes):

@@ -11,16 +11,17 @@ if TYPE_CHECKING:
 
 LONGEST = 36
 """Characters of a name that are shown."""
+LONGEST_TITLE = 100
 MOST_SAVED = 6
 """Saved values of a node that are shown."""
 KINDS = {"leaf": "leaf", "parameter": "parameter", "op": "operation", "custom": "custom rule", "output": "output"}
 """The kinds of nodes, and how they are called."""
 
 
-def shown(name: str) -> str:
-    """A name as one line of at most `LONGEST` characters, without anything that acts on whoever shows it."""
-    text = clean(name[: 2 * LONGEST]).replace("\n", "\\n")
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+def shown(name: str, longest: int = LONGEST) -> str:
+    """A name as one line of at most `longest` characters, without anything that acts on whoever shows it."""
+    text = clean(name[: 2 * longest]).replace("\n", "\\n")
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def caption(node: GraphNode) -> list[str]:

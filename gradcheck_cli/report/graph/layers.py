@@ -30,6 +30,8 @@ class Layered(NamedTuple):
     above: list[list[int]]
     routes: list[list[int]]
     """For each wire what it runs through: its source, bends, its target."""
+    lean: dict[tuple[int, int], float]
+    """Where between -0.5 and 0.5 of a box with several ports a line starts, for lines that do not start in the middle."""
 
 
 def layered(boxes: int, wires: Sequence[Wire]) -> Layered:
@@ -51,7 +53,18 @@ def layered(boxes: int, wires: Sequence[Wire]) -> Layered:
         rank += range(rank[source] + 1, last)
         bends[source, port] = list(range(first, len(rank)))
     routes = [[w.source, *bends[w.source, w.port][: rank[w.target] - rank[w.source] - 1], w.target] for w in wires]
-    return _joined(boxes, rank, routes)
+    return _joined(boxes, rank, routes, _leaning(wires, routes))
+
+
+def _leaning(wires: Sequence[Wire], routes: Sequence[Sequence[int]]) -> dict[tuple[int, int], float]:
+    last: dict[int, int] = {}
+    for wire in wires:
+        last[wire.source] = max(last.get(wire.source, 0), wire.port)
+    return {
+        (route[0], route[1]): wire.port / last[wire.source] - 0.5
+        for wire, route in zip(wires, routes, strict=True)
+        if last[wire.source]
+    }
 
 
 def _ranks(boxes: int, wires: Sequence[Wire]) -> list[int]:
@@ -70,7 +83,7 @@ def _ranks(boxes: int, wires: Sequence[Wire]) -> list[int]:
     return rank
 
 
-def _joined(boxes: int, rank: Sequence[int], routes: list[list[int]]) -> Layered:
+def _joined(boxes: int, rank: Sequence[int], routes: list[list[int]], lean: dict[tuple[int, int], float]) -> Layered:
     below: list[dict[int, None]] = [{} for _ in rank]
     above: list[dict[int, None]] = [{} for _ in rank]
     for route in routes:
@@ -79,4 +92,4 @@ def _joined(boxes: int, rank: Sequence[int], routes: list[list[int]]) -> Layered
     layers: list[list[int]] = [[] for _ in range(max(rank) + 1)]
     for point, layer in enumerate(rank):
         layers[layer].append(point)
-    return Layered(boxes, layers, [list(b) for b in below], [list(a) for a in above], routes)
+    return Layered(boxes, layers, [list(b) for b in below], [list(a) for a in above], routes, lean)

@@ -16,8 +16,8 @@ BEND_WIDTH = 6.0
 STUB = 17.0
 """Wires leave straight down for so long: there stands the label of what they carry."""
 ARROW = 9.0
-ROOM = 26.0
-"""For the curves between layers at least."""
+ROOM = 14.0
+"""Between layers at least; more where lines have to go sideways."""
 INSET, SPACING = 12.0, 11.0
 """Of wires that enter a box: from its corners, and from each other."""
 
@@ -83,7 +83,7 @@ def _tops(net: Layered, layers: Sequence[Sequence[int]], middles: dict[int, floa
     tops = [0.0]
     for layer, height in zip(layers, heights, strict=True):
         aside = max((abs(middles[p] - middles[n]) for p in layer for n in net.below[p]), default=0.0)
-        tops.append(tops[-1] + height + STUB + min(110.0, max(ROOM, 0.16 * aside)) + ARROW)
+        tops.append(tops[-1] + height + STUB + min(110.0, ROOM + min(10.0, aside / 4) + 0.12 * aside) + ARROW)
     return tops
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.errors import UsageError
-from gradcheck_cli.report.graph.labels import caption, saved_lines, shown, value_text
+from gradcheck_cli.report.graph.labels import LONGEST_TITLE, caption, saved_lines, shown, value_text
 
 if TYPE_CHECKING:
     from gradcheck_cli.report.graph import Picture
@@ -37,7 +37,7 @@ def render(picture: Picture) -> str:
     """A flowchart: arrows point from what is used to what uses it, their labels are shapes. Raises UsageError."""
     lines = list(_statements(picture))
     text = "\n".join(["flowchart TD", *(f"  {line}" for line in lines)]) + "\n"
-    edges = sum(" --> " in line or " -.- " in line for line in lines)
+    edges = sum(" -->|" in line or " -.- " in line for line in lines)
     if edges > MOST_EDGES or len(text) > MOST_TEXT:
         raise UsageError(
             f"Mermaid draws at most {MOST_EDGES} edges and {MOST_TEXT:,} characters, this graph needs {edges} and "
@@ -48,7 +48,7 @@ def render(picture: Picture) -> str:
 
 def _statements(picture: Picture) -> Iterator[str]:
     graph = picture.graph
-    yield f"accTitle: {''.join(c if c in _PLAIN else ' ' for c in shown(picture.title))}"
+    yield f"accTitle: {''.join(c if c in _PLAIN else ' ' for c in shown(picture.title, LONGEST_TITLE))}"
     for k, node in enumerate(graph.nodes):
         yield _node(f"n{k}", node.kind, caption(node))
         lines = saved_lines(node) if picture.show_saved else []

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import combining, east_asian_width
 
 from gradcheck_cli.errors import UsageError
-from gradcheck_cli.report.graph.labels import KINDS, caption, described, edge_text, saved_lines, shown, value_text
+from gradcheck_cli.report.graph.labels import (
+    KINDS,
+    LONGEST_TITLE,
+    caption,
+    described,
+    edge_text,
+    saved_lines,
+    shown,
+    value_text,
+)
 from gradcheck_cli.report.graph.layers import Wire
 from gradcheck_cli.report.graph.layout import Box, Layout, Path, layout
 from gradcheck_cli.report.graph.style import STYLE
@@ -49,7 +58,7 @@ def render(picture: Picture) -> str:
     figures = list(_figures(picture))
     wires, tips = _wires(graph)
     plan = layout([f.box for f in figures], wires)
-    return "\n".join(_document(picture, figures, plan, tips)).encode("ascii", "xmlcharrefreplace").decode() + "\n"
+    return "\n".join(_document(picture, figures, wires, plan, tips)).encode("ascii", "xmlcharrefreplace").decode() + "\n"
 
 
 def _figures(picture: Picture) -> Iterator[Figure]:
@@ -88,8 +97,8 @@ def _wires(graph: Graph) -> tuple[list[Wire], list[str]]:
     return wires + ends, [*(edge_text(graph, e) for e in graph.edges), *(f"output {shown(y.name)}" for y in graph.outputs)]
 
 
-def _document(picture: Picture, figures: list[Figure], plan: Layout, tips: list[str]) -> Iterator[str]:
-    title = shown(picture.title)
+def _document(picture: Picture, figures: list[Figure], wires: list[Wire], plan: Layout, tips: list[str]) -> Iterator[str]:
+    title = shown(picture.title, LONGEST_TITLE)
     kinds = [kind for kind in KINDS if any(f.kind == kind for f in figures)]
     legend, legend_width, legend_height = _legend(kinds, any(f.saved for f in figures), max(plan.width, 420.0))
     sentence = described(picture.graph)
@@ -106,7 +115,7 @@ def _document(picture: Picture, figures: list[Figure], plan: Layout, tips: list[
     yield f'<rect class="page" width="{_n(width)}" height="{_n(height)}" fill="#ffffff"/>'
     yield f'<text class="heading" x="{_n(MARGIN)}" y="{_n(MARGIN + 8)}">{escaped(title)}</text>'
     yield f'<g transform="translate({_n((width - plan.width) / 2)} {_n(top)})">'
-    yield from _drawn_wires(plan.paths, tips)
+    yield from _drawn_wires(wires, plan.paths, tips)
     for figure, (x, y) in zip(figures, plan.corners, strict=True):
         yield from _drawn(figure, x, y)
     yield "</g>"
@@ -119,24 +128,32 @@ def _document(picture: Picture, figures: list[Figure], plan: Layout, tips: list[
 # Wires.
 
 
-def _drawn_wires(paths: list[Path], tips: list[str]) -> Iterator[str]:
-    for path, tip in zip(paths, tips, strict=True):
-        x, _, y = path.pieces[-1]
-        head = f"M{_n(x)} {_n(y)}l-4 -8l4 2l4 -2z"
-        yield (
-            f'<g class="wire"><title>{escaped(tip)}</title><path class="line" fill="none" stroke="#7a808c" d="{_curve(path)}"/>'
-            f'<path class="head" fill="#7a808c" d="{head}"/></g>'
-        )
+def _drawn_wires(wires: list[Wire], paths: list[Path], tips: list[str]) -> Iterator[str]:
+    """What wires of one port have in common is drawn once."""
+    drawn: dict[tuple[int, int], int] = {}
+    for wire, path, tip in zip(wires, paths, tips, strict=True):
+        common = min(drawn.get(wire[:2], 0), len(path.pieces) - 1)
+        drawn[wire[:2]] = max(common, len(path.pieces) - 1)
+        yield _drawn_wire(path, common, tip)
 
 
-def _curve(path: Path) -> str:
-    x, upper, lower = path.pieces[0]
-    parts = [f"M{_n(x)} {_n(upper)}V{_n(lower)}"]
-    for next_x, next_upper, next_lower in path.pieces[1:]:
+def _drawn_wire(path: Path, common: int, tip: str) -> str:
+    x, _, y = path.pieces[-1]
+    head = f"M{_n(x)} {_n(y + 0.5)}l-4 -8.5l4 2l4 -2z"
+    return (
+        f'<g class="wire"><title>{escaped(tip)}</title><path class="line" fill="none" stroke="#7a808c" '
+        f'd="{_curve(path, common)}"/><path class="head" fill="#7a808c" d="{head}"/></g>'
+    )
+
+
+def _curve(path: Path, common: int) -> str:
+    """The path from its piece number `common` on."""
+    x, upper, lower = path.pieces[max(0, common - 1)]
+    parts = [f"M{_n(x)} {_n(lower)}" if common else f"M{_n(x)} {_n(upper)}V{_n(lower)}"]
+    for next_x, next_upper, next_lower in path.pieces[max(1, common) :]:
         middle = _n((lower + next_upper) / 2)
         bend = f"C{_n(x)} {middle} {_n(next_x)} {middle} {_n(next_x)} {_n(next_upper)}" if next_x != x else ""
-        last = next_lower - 6 if path.pieces[-1] == (next_x, next_upper, next_lower) else next_lower
-        parts.append(f"{bend}V{_n(last)}")
+        parts.append(f"{bend}V{_n(next_lower)}")
         x, lower = next_x, next_lower
     return "".join(parts)
 
@@ -225,9 +242,7 @@ def _legend(kinds: list[str], with_notes: bool, width: float) -> tuple[list[str]
 
 def _sample(kind: str, x: float, y: float) -> str:
     if kind == "wire":
-        return "".join(_drawn_wires([Path(((x + 14, y - 2, y + 18),))], ["an edge"])).replace(
-            f"V{_n(y + 18)}", f"V{_n(y + 12)}"
-        )
+        return _drawn_wire(Path(((x + 14, y - 2, y + 18),)), 0, "an edge")
     if kind == "note":
         return "".join(_note(_figure("op", [""], [""], [])._replace(box=Box(38.0, 18.0, 19.0)), x - 5, y - 1))
     return _shape(kind, x, y, 28.0, 18.0)

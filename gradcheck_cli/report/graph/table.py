@@ -14,7 +14,7 @@ from gradcheck_cli.report.table import paragraph, table
 if TYPE_CHECKING:
     from gradcheck_cli.engine.statistics import GraphStats, Saver
 
-COUNTS = ("nodes", "edges", "depth", "width", "leaves", "custom", "fan-\nout")
+COUNTS = ("nodes", "edges", "depth", "width", "leaves", "custom", "fan\nout")
 COSTS = ("saved\nbytes", "forward\nflops", "backward\nflops")
 SAVER_COLUMNS = ("saved", "shape", "size", "kept by")
 ROWS, KEEPERS, OPS = 10, 3, 12
