@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -31,15 +31,19 @@ class GraphCounts(NamedTuple):
 
 def count_graph(outputs: Iterable[Tensor]) -> GraphCounts:
     """Count what `outputs` can reach."""
-    roots = [y.grad_fn for y in outputs if y.grad_fn is not None]
-    nodes = list(walk(roots))
+    nodes = list(walk([y.grad_fn for y in outputs]))
+    return counted(nodes, depths(nodes))
+
+
+def counted(nodes: Sequence[Node], depth: Mapping[Node, int]) -> GraphCounts:
+    """The counts of these nodes; `depth` is theirs, as `depths` finds it."""
     saved = {id(a): a.nbytes for a in (owner(a) for n in nodes for _, a in n.saved_values())}
     names = [short_name(n) for n in nodes if not isinstance(n, AccumulateGrad)]
     counts = {name: names.count(name) for name in dict.fromkeys(names)}
     return GraphCounts(
         nodes=len(nodes),
         edges=sum(child is not None for n in nodes for child, _ in n.next_functions),
-        depth=max(depths(nodes).values(), default=0),
+        depth=max(depth.values(), default=0),
         leaves=sum(isinstance(n, AccumulateGrad) for n in nodes),
         custom=sum(n.is_custom for n in nodes),
         saved_bytes=sum(saved.values()),
@@ -60,7 +64,7 @@ def short_name(node: Node) -> str:
     return op.name.strip("_") if op is not None else node.name.removesuffix("Backward")
 
 
-def depths(nodes: list[Node]) -> dict[Node, int]:
+def depths(nodes: Sequence[Node]) -> dict[Node, int]:
     """For each node how many are on the longest way to it from an output, by taking off nodes that nothing uses any more."""
     users = dict.fromkeys(nodes, 0)
     for n in nodes:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gradcheck_cli.engine.counts import count_graph, depths, owner, short_name
+from gradcheck_cli.engine.counts import counted, depths, owner, short_name
 from gradcheck_cli.engine.graph import Value, tensors_of, topological
 from gradcheck_cli.engine.node import AccumulateGrad, Node
 from gradcheck_cli.engine.op import OpNode
@@ -64,12 +64,13 @@ def graph_stats(outputs: Tensor | Iterable[Tensor]) -> GraphStats:
     """Statistics of the graph below `outputs`; zeros where they have none. Linear in the size of the graph."""
     tensors = tensors_of(outputs)
     nodes = topological([y.grad_fn for y in tensors if y.grad_fn is not None])
+    depth = depths(nodes)
     uses = Counter(child for node in nodes for child, _ in node.next_functions if child is not None)
     flops = list(map(_flops, nodes))
     known = [found for found in flops if found is not None]
     return GraphStats(
-        *count_graph(tensors),
-        width=max(Counter(depths(nodes).values()).values(), default=0),
+        *counted(nodes, depth),
+        width=max(Counter(depth.values()).values(), default=0),
         fan_out=max(uses.values(), default=0),
         largest_saved=tuple(sorted(_savers(nodes), key=lambda saver: -saver.nbytes)[:LARGEST]),
         forward_flops=sum(forward for forward, _ in known),

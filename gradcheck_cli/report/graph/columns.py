@@ -90,7 +90,7 @@ def _packed(layers: Sequence[Sequence[int]], widths: Sequence[float], column: di
 
 
 def _crossing_bends(net: Layered, layers: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
-    """Lines that branch off or cross a long line between two bends: nothing comes in line with them, so that it stays straight."""
+    """Lines that branch off or cross a long line between two bends, and may not bend it."""
     blocked: set[tuple[int, int]] = set()
     for upper, lower in pairwise(layers):
         place = {point: k for k, point in enumerate(upper)}

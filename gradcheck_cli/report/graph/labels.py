@@ -57,7 +57,8 @@ def saved_lines(node: GraphNode) -> list[str]:
 def _saved(saved: SavedValue) -> str:
     same = f" = {shown(saved.leaf)}" if saved.leaf and saved.leaf != saved.name else ""
     shape = f" {value_text(saved.value)}" if saved.value.shape or saved.value.dtype != "float64" else ""
-    return f"{shown(saved.name)}{same}{shape} {size(saved.nbytes)}"
+    name = shown(saved.name.replace("saved ", "tensor ", 1))  # as a Function counts those that it saves
+    return f"{name}{same}{shape} {size(saved.nbytes)}"
 
 
 def size(nbytes: int) -> str:

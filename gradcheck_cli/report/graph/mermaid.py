@@ -35,15 +35,19 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 def render(picture: Picture) -> str:
     """A flowchart: arrows point from what is used to what uses it, their labels are shapes. Raises UsageError."""
-    lines = list(_statements(picture))
-    text = "\n".join(["flowchart TD", *(f"  {line}" for line in lines)]) + "\n"
-    edges = sum(" -->|" in line or " -.- " in line for line in lines)
-    if edges > MOST_EDGES or len(text) > MOST_TEXT:
-        raise UsageError(
-            f"Mermaid draws at most {MOST_EDGES} edges and {MOST_TEXT:,} characters, this graph needs {edges} and "
-            f"{len(text):,}; leave out the saved values, or use format dot"
-        )
+    graph = picture.graph
+    notes = sum(bool(node.saved) for node in graph.nodes) if picture.show_saved else 0
+    _check("edges", len(graph.edges) + len(graph.outputs) + notes, MOST_EDGES)
+    text = "\n".join(["flowchart TD", *(f"  {line}" for line in _statements(picture))]) + "\n"
+    _check("characters", len(text), MOST_TEXT)
     return text
+
+
+def _check(what: str, needed: int, most: int) -> None:
+    if needed > most:
+        raise UsageError(
+            f"Mermaid draws at most {most:,} {what}, this graph needs {needed:,}; leave out the saved values, or use format dot"
+        )
 
 
 def _statements(picture: Picture) -> Iterator[str]:

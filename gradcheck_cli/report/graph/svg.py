@@ -187,7 +187,7 @@ def _note(figure: Figure, left: float, top: float) -> Iterator[str]:
         f'<path class="note" fill="#fffbe0" stroke="#8a7f2c" d="M{_n(left)} {_n(top - 1)}H{_n(right)}V{_n(bottom - FOLD)}'
         f'L{_n(right - FOLD)} {_n(bottom)}H{_n(left)}ZM{_n(right)} {_n(bottom - FOLD)}H{_n(right - FOLD)}V{_n(bottom)}"/>'
     )
-    for k, line in enumerate(figure.saved, 1):
+    for k, line in enumerate(filter(None, figure.saved), 1):
         yield f'<text class="small saved" x="{_n(left + 5)}" y="{_n(top + k * SMALL_LINE)}">{escaped(line)}</text>'
 
 
@@ -233,7 +233,7 @@ def _legend(kinds: list[str], with_notes: bool, width: float) -> tuple[list[str]
         needed = 36.0 + measure(text, SMALL) + 18.0
         if x and x + needed > width:
             x, y = 0.0, y + 26.0
-        parts += [f'<g class="{kind}">{_sample(kind, x, y)}</g>']
+        parts += [_sample(kind, x, y)]
         parts += [f'<text class="small" x="{_n(x + 36)}" y="{_n(y + 12.5)}">{escaped(text)}</text>']
         x += needed
         widest = max(widest, x)
@@ -244,8 +244,9 @@ def _sample(kind: str, x: float, y: float) -> str:
     if kind == "wire":
         return _drawn_wire(Path(((x + 14, y - 2, y + 18),)), 0, "an edge")
     if kind == "note":
-        return "".join(_note(_figure("op", [""], [""], [])._replace(box=Box(38.0, 18.0, 19.0)), x - 5, y - 1))
-    return _shape(kind, x, y, 28.0, 18.0)
+        note = _figure("op", [""], [""], [])._replace(box=Box(38.0, 18.0, 19.0))
+        return "".join(_note(note, x - 5, y - 1))
+    return f'<g class="{kind}">{_shape(kind, x, y, 28.0, 18.0)}</g>'
 
 
 # Text.
