@@ -10,23 +10,23 @@ import html
 import re
 import sys
 from itertools import combinations, pairwise
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from documents import ROOT, blocks, check_console, check_session
 
 import gradcheck_cli
 from gradcheck_cli import Function, Tensor, UsageError, cli, draw_graph, graph_stats, ops
 from gradcheck_cli.engine.graph import describe
-from gradcheck_cli.report.graph import svg
+from gradcheck_cli.report.graph import mermaid, svg
 from gradcheck_cli.report.graph.columns import placed
 from gradcheck_cli.report.graph.crossings import crossings, ordered
 from gradcheck_cli.report.graph.labels import scaled, shown, size
 from gradcheck_cli.report.graph.layers import Wire, layered
 from gradcheck_cli.report.graph.layout import Box, layout
 
-SPECS = Path(__file__).parent.parent / "specs"
+SPECS = ROOT / "specs"
 TUTORIAL = str(SPECS / "tutorial.yaml")
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -362,10 +362,10 @@ def test_hostile_names(name):
     read = html.unescape(re.sub(r"\\(.)", lambda m: "\0" if m[1] == "n" else m[1], label))
     assert read.split("\0") == [shown(name), "parameter"]
 
-    mermaid = draw_graph(y, "mermaid", {name: x}, title=name)
-    assert mermaid.isascii()
-    assert all(line.count('"') in (0, 2) for line in mermaid.splitlines())
-    (label,) = re.findall(r'n0\[\("(.*)"\)\]:::parameter', mermaid)
+    text = draw_graph(y, "mermaid", {name: x}, title=name)
+    assert text.isascii()
+    assert all(line.count('"') in (0, 2) for line in text.splitlines())
+    (label,) = re.findall(r'n0\[\("(.*)"\)\]:::parameter', text)
     assert re.sub(r"#(\d+);", lambda m: chr(int(m[1])), label) == f"{shown(name)}<br/>parameter"
     assert re.fullmatch(r"[\w .,()=#;]*", label.replace("<br/>", ""))
 
@@ -605,3 +605,25 @@ def test_all_specs_have_statistics(gradcheck):
     code, out, err = gradcheck("graph", SPECS, "--expand")
     assert (code, err) == (0, "")
     assert len(out.splitlines()) > 200
+
+
+# The document.
+
+DOCUMENT = ROOT / "docs" / "graph.md"
+
+
+def test_document_shows_what_happens(tmp_path):
+    names = {}
+    for block in blocks(DOCUMENT):
+        if block.language == "yaml":
+            (tmp_path / "layer.yaml").write_text(block.text)
+        elif block.language == "console":
+            check_console(DOCUMENT, block, tmp_path)
+        elif block.language == "python":
+            check_session(block, names)
+
+
+def test_document_has_the_limits():
+    text = DOCUMENT.read_text()
+    assert f"at most {svg.MOST_NODES:,} nodes" in text
+    assert f"at most {mermaid.MOST_EDGES} edges and {mermaid.MOST_TEXT:,} characters" in text
