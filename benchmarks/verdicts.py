@@ -25,7 +25,7 @@ from verdict_cases import Case, all_cases
 from gradcheck_cli.check.check import check
 from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
 from gradcheck_cli.check.verdict import FAILING, KINKS, PASSING, Verdict
-from gradcheck_cli.engine.graph import GraphStats
+from gradcheck_cli.engine.counts import GraphCounts
 
 SIZES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 FIXED = 22
@@ -47,7 +47,7 @@ def problem_of(case: Case, x: np.ndarray, J: np.ndarray, settings: Settings) -> 
         case.name,
         (Input("x", x),),
         lambda a: (np.asanyarray(case.function(a)),),
-        lambda arrays: Pulled((y,), vjp, GraphStats()),
+        lambda arrays: Pulled((y,), vjp, GraphCounts()),
         settings=settings,
         batched_primal=many,
     )

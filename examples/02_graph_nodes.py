@@ -10,7 +10,7 @@ z = y**2
 
 print("z:", z.grad_fn)
 print("z's inputs:", z.grad_fn.next_functions)
-(add, _), = z.grad_fn.next_functions
+((add, _),) = z.grad_fn.next_functions
 print("y's inputs:", add.next_functions)
 (mul, _), (leaf_b, _) = add.next_functions
 print("w * x's inputs:", mul.next_functions)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         vjp,
     )
     from gradcheck_cli.errors import GradcheckError, SpecError, UsageError, VerificationError
+    from gradcheck_cli.graphs import draw_graph
     from gradcheck_cli.report.report import Report
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "VerificationError",
     "checkpoint",
     "detect_anomaly",
+    "draw_graph",
     "enable_grad",
     "grad",
     "graph_stats",
@@ -56,6 +58,7 @@ __all__ = [
 
 _PLACES = {
     "verify": "gradcheck_cli.api",
+    "draw_graph": "gradcheck_cli.graphs",
     "Report": "gradcheck_cli.report.report",
     "GradcheckError": "gradcheck_cli.errors",
     "SpecError": "gradcheck_cli.errors",

@@ -13,7 +13,7 @@ import click
 from gradcheck_cli import __version__
 from gradcheck_cli.errors import SpecError, UsageError
 from gradcheck_cli.report.clean import clean
-from gradcheck_cli.report.formats import FORMATS, Options, render
+from gradcheck_cli.report.formats import FORMATS, GRAPHS, SUFFIXES, Options, render
 
 if TYPE_CHECKING:
     from gradcheck_cli.check.result import CheckResult
@@ -33,6 +33,11 @@ Exit codes: 0 all found wrong, but for those that change nothing or too little
 to be seen; 1 one survived without a reason, or a rule is wrong as it is; 2 bad
 usage or an invalid spec; 3 some survived only because the inputs hide them;
 4 an internal error; 5 nothing was selected."""
+
+
+GRAPH_EPILOG = """\b
+Exit codes: 0 shown, 2 bad usage or an invalid spec, 4 an internal error,
+5 nothing was selected."""
 
 
 class Commands(click.Group):
@@ -141,6 +146,49 @@ def selftest(
         report = selftest_specs(paths, Selection(keyword=keyword), {"seed": seed}, watch=_watch)
     _write(render_selftest(report, output_format, _options(verbose, output)), output)
     click.get_current_context().exit(report.exit_code)
+
+
+@main.command(epilog=GRAPH_EPILOG)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("-k", "keyword", default="", metavar="EXPR", help="Only cases whose function[case] matches; and, or, not, ( ).")
+@click.option(
+    "--format", "format", type=click.Choice(list(GRAPHS)), help="How to show it.  [default: by FILE's name, or table]"
+)
+@click.option("--expand", is_flag=True, help="The ops of a function's forward, not the one node of its own rule.")
+@click.option("--no-saved", is_flag=True, help="Leave the saved values out of a picture.")
+@click.option("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
+@click.option("-o", "--output", metavar="FILE", help="Write it to a file.")
+def graph(
+    paths: tuple[str, ...],
+    keyword: str,
+    format: str | None,
+    expand: bool,
+    no_saved: bool,
+    seed: int | None,
+    output: str | None,
+) -> None:
+    """Show the graphs that backward runs through: statistics of all that are selected, or a picture of one.
+
+    A picture shows one function; of several cases the first.
+    """
+    from gradcheck_cli.graphs import spec_picture, spec_statistics
+    from gradcheck_cli.report.graph.table import render as render_table
+    from gradcheck_cli.selection import Selection
+
+    selection = Selection(keyword=keyword)
+    format = format or SUFFIXES.get(os.path.splitext(output or "")[1].lower(), "table")  # noqa: PTH122
+    mistakes: list[Any] = []
+    if format == "table":
+        found, mistakes = spec_statistics(paths, selection, seed or 0, expand)
+        text = render_table(found, _options(0, output)) if found else ""
+    else:
+        text = spec_picture(paths, selection, format, seed or 0, expand, not no_saved)
+    if text:
+        _write(text, output)
+    click.echo("".join(f"error: {clean(str(m))}\n" for m in mistakes), err=True, nl=False)
+    if not text and not mistakes:
+        click.echo("nothing was selected", err=True)
+    click.get_current_context().exit(2 if mistakes else 0 if text else 5)
 
 
 @main.command()

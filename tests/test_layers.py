@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gradcheck_cli"
-LAYERS = [{"errors"}, {"engine"}, {"check"}, {"spec", "report"}, {"selection", "run", "selftest", "api"}, {"cli"}]
+LAYERS = [{"errors"}, {"engine"}, {"check"}, {"spec", "report"}, {"selection", "run", "graphs", "selftest", "api"}, {"cli"}]
 """From left to right. A module may import from its own part, and from the parts in layers to the left of its own."""
-ORDER = ["selection", "run", "selftest", "api"]
+ORDER = ["selection", "run", "graphs", "selftest", "api"]
 """Within the layer that puts the others together."""
 HEAVY = {"numpy", "rich", "scipy", "yaml", "gradcheck_cli.engine", "gradcheck_cli.check", "gradcheck_cli.spec"}
 

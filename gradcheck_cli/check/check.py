@@ -29,7 +29,7 @@ from gradcheck_cli.check.summary import findings_of, summarise
 from gradcheck_cli.check.taylor import taylor
 from gradcheck_cli.check.verdict import Tolerance
 from gradcheck_cli.check.witness import complex_step
-from gradcheck_cli.engine.graph import GraphStats
+from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import GradcheckError, RuleError
 
 Array = np.ndarray[Any, Any]
@@ -74,7 +74,7 @@ class _Check:
         self.explain, self.first = explain, first
         self.findings: list[Finding] = []
         self.inputs: list[InputResult] = []
-        self.stats = GraphStats()
+        self.stats = GraphCounts()
         self.forward = self.backward = 0
         self.method = ""
         self.road: SecondRoad | None = None

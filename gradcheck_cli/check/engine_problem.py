@@ -12,8 +12,8 @@ import numpy as np
 from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
 from gradcheck_cli.engine.backward import grad
+from gradcheck_cli.engine.counts import count_graph
 from gradcheck_cli.engine.function import Context, Function
-from gradcheck_cli.engine.graph import graph_stats
 from gradcheck_cli.engine.modes import enable_grad, no_grad
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
@@ -91,7 +91,7 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
 
         differentiable = tuple(y.requires_grad for y in outputs) if live else ()
         given = tuple(t.data for t in tensors)
-        return Pulled(tuple(y.data for y in outputs), vjp, graph_stats(outputs), given, differentiable)
+        return Pulled(tuple(y.data for y in outputs), vjp, count_graph(outputs), given, differentiable)
 
     return pullback
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.engine.graph import GraphStats
+from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
 
 Array = np.ndarray[Any, Any]
@@ -60,7 +60,7 @@ class Pulled(NamedTuple):
     outputs: tuple[Array, ...]
     vjp: Callable[[Sequence[Array]], Sequence[Array | None]]
     """From one cotangent per output to one gradient (or None) per input that requires one. May raise RuleError."""
-    stats: GraphStats
+    stats: GraphCounts
     inputs: tuple[Array, ...] = ()
     """The very arrays that the rule was given."""
     differentiable: tuple[bool, ...] = ()

@@ -11,7 +11,7 @@ from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.taylor import Taylor
 from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict
-from gradcheck_cli.engine.graph import GraphStats
+from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class CheckResult:
     """`pass`, `fail`, `inconclusive`, or `error`."""
     inputs: tuple[InputResult, ...] = ()
     findings: tuple[Finding, ...] = ()
-    graph: GraphStats = field(default_factory=GraphStats)
+    graph: GraphCounts = field(default_factory=GraphCounts)
     forward_evaluations: int = 0
     backward_evaluations: int = 0
     seconds: float = 0.0

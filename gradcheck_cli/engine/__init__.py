@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from gradcheck_cli.engine import ops
 from gradcheck_cli.engine.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from gradcheck_cli.engine.backward import backward, grad
@@ -9,10 +11,12 @@ from gradcheck_cli.engine.checkpoint import checkpoint
 from gradcheck_cli.engine.forward_mode import jvp
 from gradcheck_cli.engine.function import Function
 from gradcheck_cli.engine.functional import hessian, hvp, jacobian, vjp
-from gradcheck_cli.engine.graph import GraphStats, graph_stats
 from gradcheck_cli.engine.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from gradcheck_cli.engine.node import Node
 from gradcheck_cli.engine.tensor import Tensor
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.statistics import GraphStats, graph_stats
 
 __all__ = [
     "Function",
@@ -37,3 +41,12 @@ __all__ = [
     "set_grad_enabled",
     "vjp",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What no check needs is imported when it is first used."""
+    if name not in ("GraphStats", "graph_stats"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from gradcheck_cli.engine import statistics
+
+    return getattr(statistics, name)

@@ -1,16 +1,21 @@
 """Families of ops: what holds for all ops of a kind, said once.
 
-A family knows three things: how a rule's result is fitted to its input (`fit` undoes broadcasting), how an op runs on a
-leading axis of copies (`batch`), and which output entries depend on which input entries (`dependence`).
+A family knows four things: how a rule's result is fitted to its input (`fit` undoes broadcasting), how an op runs on a
+leading axis of copies (`batch`), which output entries depend on which input entries (`dependence`), and how much is
+computed (`flops`).
 
 Dependence is told as aligned axes: the pair `(o, i)` of an input says that an output entry depends on an entry of this
 input only where its coordinate along output axis `o` equals that along input axis `i`. Fewer pairs say less, and are
 always sound.
+
+Flops are counted by convention: one for a function of an entry, whatever it is (a sine as much as a sum), and none for
+adding up gradients that meet, be it where a result is used twice or where an input was repeated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
+Flops = tuple[int, list[int]]
+"""Of the op, and of the rule of each input."""
 
 
 class Family:
@@ -48,6 +55,10 @@ class Family:
         """For each input the aligned axes of the first output (of the others too, unless a family says otherwise)."""
         return [()] * len(shapes)
 
+    def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops | None:
+        """Flops of the op, and of the rule of each input; None: not known."""
+        return None
+
 
 class Elementwise(Family):
     """Entry by entry, with NumPy's broadcasting."""
@@ -72,6 +83,10 @@ class Elementwise(Family):
         n = len(outputs[0])
         return [tuple((n - len(s) + i, i) for i in range(len(s)) if s[i] == outputs[0][n - len(s) + i]) for s in shapes]
 
+    def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
+        """One per output entry, and so is each rule."""
+        return _entries(outputs), [_entries(outputs)] * len(shapes)
+
 
 class Reduction(Family):
     """One number per slice along `axis` (None: all axes)."""
@@ -93,6 +108,10 @@ class Reduction(Family):
         gone = _axes(params.get("axis"), n)
         left = [a for a in range(n) if a not in gone]
         return [tuple((a, a) for a in left) if params.get("keepdims") else tuple(enumerate(left))]
+
+    def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
+        """One per input entry, and so is the rule."""
+        return _entries(shapes), [_entries(shapes)]
 
 
 class Along(Family):
@@ -125,6 +144,10 @@ class Rescaling(Along):
         (x,) = inputs
         return op.forward(x, **{**params, "axis": tuple(a + 1 for a in _axes(params["axis"], x.ndim - 1))})
 
+    def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
+        """Per entry 5 (maximum, difference, exponential, sum, quotient); the rule 4 (product, sum, difference, product)."""
+        return 5 * _entries(outputs), [4 * _entries(outputs)]
+
 
 class Movement(Family):
     """Every output entry is one input entry, or a zero; which one is learnt by moving the entries' own numbers."""
@@ -156,6 +179,10 @@ class Movement(Family):
         here = np.unravel_index(kept, np.shape(table)) if np.ndim(table) else ()
         return [tuple((o, i) for o, a in enumerate(here) for i, b in enumerate(there) if np.array_equal(a, b))]
 
+    def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
+        """Nothing is computed."""
+        return 0, [0] * len(shapes)
+
 
 class Joining(Family):
     """Several inputs laid beside each other along an axis."""
@@ -171,6 +198,10 @@ class Joining(Family):
         if axis is None:
             full, axis = [x.reshape(size, -1) for x in full], 0
         return op.forward(*full, axis=axis + 1 if axis >= 0 else axis)
+
+    def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
+        """Nothing is computed."""
+        return 0, [0] * len(shapes)
 
 
 class Stacked(Family):
@@ -221,6 +252,11 @@ class MatrixProduct(Stacked):
         n, (a, b) = len(outputs[0]), shapes
         return [(*pairs[0], (n - 2, len(a) - 2)), (*pairs[1], (n - 1, len(b) - 1))]
 
+    def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
+        """2 m n k for each (m, k) @ (k, n) of the stack, a product and a sum per term; and again for the rule of each input."""
+        flops = 2 * _entries(outputs) * shapes[0][-1]
+        return flops, [flops, flops]
+
 
 class Contraction(Family):
     """einsum: aligned axes share a letter."""
@@ -247,6 +283,23 @@ class Contraction(Family):
             for letters, s in zip(operands, shapes, strict=True)
         ]
 
+    def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops | None:
+        """As one nest of loops over all letters: p - 1 products for p operands, and a sum if a letter is summed over.
+
+        That is 2 m n k for `ij,jk->ik`. In the rule of an operand, the cotangent and the operand have changed places.
+        """
+        from gradcheck_cli.engine.ops.linear_algebra import explicit_subscripts
+
+        if "subscripts" not in params:  # the graph has been freed
+            return None
+        operands, out = explicit_subscripts(params["subscripts"], shapes)
+        lengths: dict[str, int] = {}
+        for letter, n in zip("".join(operands), (n for shape in shapes for n in shape), strict=True):
+            lengths[letter] = n if lengths.get(letter, 1) == 1 else lengths[letter]
+        loops = prod(lengths.values())
+        forward, *rules = [loops * (len(operands) - 1 + (set(lengths) > set(kept))) for kept in (out, *operands)]
+        return forward, rules
+
 
 class Composite(Family):
     """Written with other ops: what holds is what holds for those."""
@@ -258,6 +311,11 @@ def _lift(x: Any, ndim: int, lead: int) -> Any:
     """`x` with `lead` leading axes kept, and axes of length 1 put behind them until `ndim` follow."""
     missing = ndim - (x.ndim - lead)
     return x.reshape(x.shape[:lead] + (1,) * missing + x.shape[lead:])
+
+
+def _entries(shapes: Sequence[Shape]) -> int:
+    """Entries of all these arrays together."""
+    return sum(map(prod, shapes))
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:

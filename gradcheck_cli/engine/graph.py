@@ -1,79 +1,152 @@
-"""The graph as a thing to look at: what it is made of, and what it keeps."""
+"""The graph as a thing to look at: an immutable description, to be drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-import numpy as np
-
-from gradcheck_cli.engine.node import AccumulateGrad, Node, walk
+from gradcheck_cli.engine.counts import short_name
+from gradcheck_cli.engine.node import AccumulateGrad, Node, edge_of
+from gradcheck_cli.engine.op import OpNode
 from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.errors import UsageError
 
 
-class GraphStats(NamedTuple):
-    """Counts over all nodes that some outputs reach."""
+class Value(NamedTuple):
+    """Shape and dtype of an array."""
 
-    nodes: int = 0
-    """Recorded operations and leaves."""
-    edges: int = 0
-    depth: int = 0
-    """Nodes on the longest way from an output to a leaf."""
-    leaves: int = 0
-    custom: int = 0
-    """Nodes with a hand-written rule."""
-    saved_bytes: int = 0
-    """Bytes of the memory kept for backward; what several nodes (or views) share is counted once."""
-    ops: Mapping[str, int] = MappingProxyType({})
-    """How often each operation occurs, most frequent first."""
+    shape: tuple[int, ...]
+    dtype: str
 
 
-def graph_stats(outputs: Iterable[Tensor]) -> GraphStats:
-    """Count what `outputs` can reach."""
-    roots = [y.grad_fn for y in outputs if y.grad_fn is not None]
-    nodes = list(walk(roots))
-    saved = {id(a): a.nbytes for a in (_owner(a) for n in nodes for _, a in n.saved_values())}
-    names = [_short_name(n) for n in nodes if not isinstance(n, AccumulateGrad)]
-    counts = {name: names.count(name) for name in dict.fromkeys(names)}
-    return GraphStats(
-        nodes=len(nodes),
-        edges=sum(child is not None for n in nodes for child, _ in n.next_functions),
-        depth=_depth(nodes),
-        leaves=sum(isinstance(n, AccumulateGrad) for n in nodes),
-        custom=sum(n.is_custom for n in nodes),
-        saved_bytes=sum(saved.values()),
-        ops=dict(sorted(counts.items(), key=lambda item: -item[1])),
+class SavedValue(NamedTuple):
+    """One value that a node keeps for its rule."""
+
+    name: str
+    """As the rule calls it."""
+    value: Value
+    nbytes: int
+    leaf: str
+    """The name of the leaf whose array it is, or ''."""
+
+
+class GraphNode(NamedTuple):
+    """A recorded operation or a leaf."""
+
+    name: str
+    """Of a leaf its own name, or ''."""
+    kind: str
+    """`op`, `custom` (a hand-written rule), `leaf`, or `parameter` (a leaf among `params`)."""
+    outputs: tuple[Value, ...]
+    saved: tuple[SavedValue, ...] = ()
+    freed: bool = False
+    """Whether what it kept has been released."""
+
+
+class GraphEdge(NamedTuple):
+    """A result that is used: from output `output_nr` of node `source` to node `target`, both positions in `Graph.nodes`."""
+
+    source: int
+    output_nr: int
+    target: int
+    input_name: str
+    """What the target calls it."""
+
+
+class GraphOutput(NamedTuple):
+    """A result that the graph was asked for."""
+
+    name: str
+    source: int
+    output_nr: int
+
+
+class Graph(NamedTuple):
+    """All that some outputs depend on. A node stands after those that it uses; the order is always the same."""
+
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+    outputs: tuple[GraphOutput, ...]
+
+    def value(self, end: GraphEdge | GraphOutput) -> Value:
+        """What goes along an edge, or comes out."""
+        return self.nodes[end.source].outputs[end.output_nr]
+
+
+def describe(
+    outputs: Tensor | Iterable[Tensor], params: Mapping[str, Tensor] | None = None, names: Sequence[str] = ()
+) -> Graph:
+    """The graph below `outputs`, which are called `names`; else by their own names, or out.
+
+    `params` names leaves, which then are parameters; other leaves have their own names. Raises UsageError where no
+    output requires grad.
+    """
+    tensors = tensors_of(outputs)
+    ends = [edge_of(y) for y in tensors]
+    nodes = topological([node for node, _ in ends if node is not None])
+    if not nodes:
+        raise UsageError("there is no graph: no output requires grad")
+    place = {node: k for k, node in enumerate(nodes)}
+    given = {id(tensor): name for name, tensor in (params or {}).items()}
+    own = {id(n.variable.data): _leaf_name(n, given) for n in nodes if isinstance(n, AccumulateGrad)}
+    return Graph(
+        tuple(_described(node, given, own) for node in nodes),
+        tuple(
+            GraphEdge(place[child], output_nr, place[node], name)
+            for node in nodes
+            for name, (child, output_nr) in zip(_input_names(node), node.next_functions, strict=True)
+            if child is not None
+        ),
+        tuple(
+            GraphOutput(name or y.name or ("out" if len(tensors) == 1 else f"out{k}"), place[node], output_nr)
+            for k, (y, name, (node, output_nr)) in enumerate(zip(tensors, [*names, *[""] * len(tensors)], ends, strict=False))
+            if node is not None
+        ),
     )
 
 
-def _owner(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The array whose memory this one shows, all of which it keeps alive."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+def topological(roots: Sequence[Node]) -> list[Node]:
+    """Every node that can be reached from `roots`, each after those that it uses; without recursion."""
+    found: dict[Node, None] = {}
+    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, done = stack.pop()
+        if node in found:
+            continue
+        if done:
+            found[node] = None
+        else:
+            stack.append((node, True))
+            stack.extend((child, False) for child, _ in reversed(node.next_functions) if child is not None)
+    return list(found)
 
 
-def _short_name(node: Node) -> str:
-    op = getattr(node, "op", None)
-    return op.name.strip("_") if op is not None else node.name.removesuffix("Backward")
+def tensors_of(outputs: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    """One tensor or several as a list. Raises UsageError for anything else."""
+    tensors = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    for y in tensors:
+        if not isinstance(y, Tensor):
+            raise UsageError(f"outputs must be tensors, but one is a {type(y).__name__}")
+    return tensors
 
 
-def _depth(nodes: list[Node]) -> int:
-    """Length of the longest chain, by repeatedly taking off the nodes that nothing uses any more."""
-    users = dict.fromkeys(nodes, 0)
-    for n in nodes:
-        for child, _ in n.next_functions:
-            if child is not None:
-                users[child] += 1
-    depth = {n: 1 for n, count in users.items() if count == 0}
-    ready = list(depth)
-    while ready:
-        node = ready.pop()
-        for child, _ in node.next_functions:
-            if child is not None:
-                depth[child] = max(depth.get(child, 0), depth[node] + 1)
-                users[child] -= 1
-                if users[child] == 0:
-                    ready.append(child)
-    return max(depth.values(), default=0)
+def _described(node: Node, given: Mapping[int, str], own: Mapping[int, str]) -> GraphNode:
+    outputs = tuple(Value(tuple(shape), str(dtype)) for shape, dtype in node.output_meta)
+    if isinstance(node, AccumulateGrad):
+        return GraphNode(_leaf_name(node, given), "parameter" if id(node.variable) in given else "leaf", outputs)
+    saved = tuple(
+        SavedValue(name, Value(a.shape, str(a.dtype)), a.nbytes, own.get(id(a), "")) for name, a in node.saved_values()
+    )
+    return GraphNode(short_name(node), "custom" if node.is_custom else "op", outputs, saved, node.freed)
+
+
+def _leaf_name(node: AccumulateGrad, given: Mapping[int, str]) -> str:
+    return given.get(id(node.variable)) or node.variable.name
+
+
+def _input_names(node: Node) -> Sequence[str]:
+    """What the node calls its inputs, one for each of its edges."""
+    if not isinstance(node, OpNode):
+        return getattr(node, "input_names", ()) or [""] * len(node.next_functions)
+    inputs = node.op.inputs
+    return [f"{inputs[0]}[{i}]" if node.op.variadic else inputs[i] for i in node.positions]

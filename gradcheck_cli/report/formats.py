@@ -14,6 +14,16 @@ FORMATS = {
     "json": "one object, stable within schema_version 1",
 }
 
+PICTURES = {
+    "dot": "for Graphviz",
+    "mermaid": "for Mermaid, which GitHub and GitLab draw in Markdown",
+    "svg": "a picture, drawn without any other program",
+}
+GRAPHS = {"table": "statistics and the largest saved values", **PICTURES}
+"""Of graphs, in `report/graph/`."""
+SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
+"""The picture that a file's name asks for."""
+
 
 class Options(NamedTuple):
     """How to render for people; formats for machines do not look at it."""

@@ -8,7 +8,10 @@ from typing import Any
 from gradcheck_cli.report.clean import clean, to_ascii
 from gradcheck_cli.report.formats import Options
 
-NUMBERS = ("entries", "error", "bound", "claimed", "numeric", "tried", "found", "rate")
+NUMBERS = (
+    *("entries", "error", "bound", "claimed", "numeric", "tried", "found", "rate"),
+    *("nodes", "edges", "depth", "width", "leaves", "custom", "fan", "bytes", "size", "flops"),
+)
 """Words in the headings of columns of numbers, which stand right."""
 TOGETHER = "\u00a0"
 """Stands for a space at which a line must not be broken."""

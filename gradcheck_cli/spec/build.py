@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck_cli.check.engine_problem import engine_problem, engine_pullback, second_order
+from gradcheck_cli.check.engine_problem import as_outputs, engine_problem, engine_pullback, second_order
 from gradcheck_cli.check.problem import Input, Problem, Settings
 from gradcheck_cli.engine.batching import batched
 from gradcheck_cli.engine.function import CustomNode
@@ -182,15 +182,13 @@ def problems(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mapping[
         yield lambda point=point: _problem(file, spec, case, settings, point)  # type: ignore[misc]
 
 
-def _problem(file: SpecFile, spec: FunctionSpec, case: Case, settings: Settings, point: int) -> Problem:
-    functions = functions_of(file)
-    function = SpecFunction(spec, functions, case.constants)
-    folder = dirname(file.path)
+def case_inputs(file: SpecFile, spec: FunctionSpec, case: Case, seed: int = 0, point: int = 0) -> list[Input]:
+    """A case's inputs, drawn where they are. Raises SpecError where they cannot be had."""
     rule = spec.backward
-    inputs = [
+    return [
         Input(
             name,
-            input_value(x, case.constants, folder, (settings.seed, spec.name, case.name, point)),
+            input_value(x, case.constants, dirname(file.path), (seed, spec.name, case.name, point)),
             x.requires_grad,
             x.structure,
             x.bounds,
@@ -198,6 +196,26 @@ def _problem(file: SpecFile, spec: FunctionSpec, case: Case, settings: Settings,
         )
         for name, x in case.inputs.items()
     ]
+
+
+def graph_outputs(file: SpecFile, spec: FunctionSpec, case: Case, seed: int, expand: bool) -> list[Tensor]:
+    """The outputs, named, with the graph that a check would build; `expand`: with that of forward's own ops.
+
+    An output that depends on no input that requires a gradient has no graph. Raises GradcheckError.
+    """
+    function = SpecFunction(spec._replace(backward=None) if expand else spec, functions_of(file), case.constants)
+    inputs = case_inputs(file, spec, case, seed)
+    found = function(*[Tensor(x.value, requires_grad=x.requires_grad, name=x.name) for x in inputs])
+    outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in as_outputs(found)]
+    for name, y in zip(spec.outputs, outputs, strict=True):
+        y.name = y.name or name
+    return outputs
+
+
+def _problem(file: SpecFile, spec: FunctionSpec, case: Case, settings: Settings, point: int) -> Problem:
+    function = SpecFunction(spec, functions_of(file), case.constants)
+    rule = spec.backward
+    inputs = case_inputs(file, spec, case, settings.seed, point)
     plain = freeze(lambda *arrays: function.run(arrays)[0], *[x.value for x in inputs])
 
     def many(arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
