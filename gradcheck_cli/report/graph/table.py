@@ -14,8 +14,12 @@ from gradcheck_cli.report.table import paragraph, table
 if TYPE_CHECKING:
     from gradcheck_cli.engine.statistics import GraphStats, Saver
 
-COUNTS = ("nodes", "edges", "depth", "width", "leaves", "custom", "fan\nout")
-COSTS = ("saved\nbytes", "forward\nflops", "backward\nflops")
+COLUMNS = (
+    *("nodes", "edges", "depth", "width", "leaves", "custom"),
+    *("fan\nout", "saved\nbytes", "forward\nflops", "backward\nflops"),
+)
+FIRST = 6
+"""Columns in the first of two tables."""
 SAVER_COLUMNS = ("saved", "shape", "size", "kept by")
 ROWS, KEEPERS, OPS = 10, 3, 12
 """Largest savers, names of those that keep one, and ops that are shown."""
@@ -38,15 +42,13 @@ def render(measured: Sequence[Measured], options: Options) -> str:
 
 
 def _numbers(measured: Sequence[Measured], options: Options) -> list[str]:
-    """One table; on a narrow terminal two, of what the graphs look like and of what they cost."""
-    counts, costs = [_counts(m.stats) for m in measured], [_costs(m.stats) for m in measured]
-    names = [m.name for m in measured]
-    together = _named(
-        names, (*COUNTS, *COSTS), [a + b for a, b in zip(counts, costs, strict=True)], options._replace(width=None)
-    )
+    """One table; on a narrow terminal two, so that there is room for the names."""
+    names, rows = [m.name for m in measured], [_row(m.stats) for m in measured]
+    together = _named(names, COLUMNS, rows, options._replace(width=None))
     if options.width is None or max(map(_columns, together.split("\n"))) <= options.width:
         return [together]
-    return [_named(names, COUNTS, counts, options), _named(names, COSTS, costs, options)]
+    parts = (slice(FIRST), slice(FIRST, None))
+    return [_named(names, COLUMNS[part], [row[part] for row in rows], options) for part in parts]
 
 
 def _columns(line: str) -> int:
@@ -60,12 +62,9 @@ def _named(names: Sequence[str], columns: Sequence[str], rows: Sequence[list[str
     return table(("function", *columns), [[name, *row] for name, row in zip(names, rows, strict=True)], "", options)
 
 
-def _counts(s: GraphStats) -> list[str]:
-    return [str(n) for n in (s.nodes, s.edges, s.depth, s.width, s.leaves, s.custom, s.fan_out)]
-
-
-def _costs(s: GraphStats) -> list[str]:
-    return [scaled(s.saved_bytes), _flops(s.forward_flops, s), _flops(s.backward_flops, s)]
+def _row(s: GraphStats) -> list[str]:
+    counts = [str(n) for n in (s.nodes, s.edges, s.depth, s.width, s.leaves, s.custom, s.fan_out)]
+    return [*counts, scaled(s.saved_bytes), _flops(s.forward_flops, s), _flops(s.backward_flops, s)]
 
 
 def _flops(known: int, s: GraphStats) -> str:
