@@ -23,7 +23,6 @@ from gradcheck_cli.check.jacobian import Comparison, Judged, classical
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.purity import check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, overall
-from gradcheck_cli.check.second_road import DotProduct, SecondRoad
 from gradcheck_cli.check.stability import excuse_unstable
 from gradcheck_cli.check.summary import findings_of, summarise
 from gradcheck_cli.check.taylor import taylor
@@ -59,7 +58,6 @@ def check(problem: Problem, *, explain: bool = True, first: Collection[int] | No
         seconds=time.perf_counter() - start,
         seed=problem.settings.seed,
         method=run.method,
-        dot_product=run.dot_product,
     )
     if problem.settings.order == 2 and result.verdict in ("pass", "inconclusive") and problem.second is not None:
         return _with_second_order(result, problem, start, explain)
@@ -77,8 +75,6 @@ class _Check:
         self.stats = GraphCounts()
         self.forward = self.backward = 0
         self.method = ""
-        self.road: SecondRoad | None = None
-        self.dot_product: DotProduct | None = None
 
     def run(self) -> None:
         problem = self.problem
@@ -156,9 +152,6 @@ class _Check:
         if problem.surrogate:
             self.findings.append(Finding("GC601", CODES["GC601"].title, problem.location))
             return
-        self.road = SecondRoad(problem, outputs)
-        if rows is None and self.explain:
-            self.dot_product = self.road.dot_product(claimed.jacobians, coordinates)
         broken_inputs = {f.input_name for f in self.findings}
         for i in sorted(problem.differentiable_inputs(), key=lambda i: i not in (self.first or ())):
             if self.first is not None and overall(self.findings) == "fail":
@@ -212,10 +205,8 @@ class _Check:
             witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER
         judged = self._compare(a, d, scale, narrow, witness)
-        if rows is None and self.settings.eps is None:
+        if rows is None:
             judged = excuse_unstable(problem, outputs, coordinates, i, judged)
-            assert self.road is not None
-            judged = self.road.settle(i, judged, coordinates, Tolerance(*self.settings.tolerances()))
         view = taylor(a, d) if self.settings.taylor and a.size else None
         result = summarise(x, judged, outputs, coordinates, self.settings.kinks, rows is not None, taylor=view)
         self.inputs.append(result)

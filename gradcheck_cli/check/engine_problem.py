@@ -13,7 +13,6 @@ from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
 from gradcheck_cli.engine.backward import grad
 from gradcheck_cli.engine.counts import count_graph
-from gradcheck_cli.engine.function import Context, Function
 from gradcheck_cli.engine.modes import enable_grad, no_grad
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
@@ -56,15 +55,7 @@ def tensor_problem(name: str, inputs: Sequence[Input], function: Callable[..., A
     primal = plain(function)
     with suppress(Exception):  # The check runs the forward itself, and reports what it raises.
         primal = freeze(primal, *[np.array(x.value) for x in inputs])
-    return engine_problem(name, inputs, function, primal=primal, recorded=forward_of(function), **rest)
-
-
-def forward_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The forward of a `Function`, given its `apply`, as a function of tensors; None for other functions."""
-    owner = getattr(function, "__self__", None)
-    if not (isinstance(owner, type) and issubclass(owner, Function)):
-        return None
-    return lambda *tensors: owner.forward(Context((True,) * len(tensors)), *tensors)
+    return engine_problem(name, inputs, function, primal=primal, **rest)
 
 
 def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> Callable[[Sequence[Array]], Pulled]:

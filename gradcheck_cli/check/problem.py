@@ -84,8 +84,6 @@ class Problem:
     """The forward on inputs of which the flagged ones carry a leading axis of copies."""
     pushforward: Callable[[Sequence[Array], Sequence[Array]], Sequence[Array]] | None = None
     """A forward rule: from the inputs and one tangent per input that requires grad to the outputs' tangents."""
-    recorded: Callable[..., Any] | None = None
-    """The forward as a function of engine tensors, differentiated by the engine's own rules, where the rule is another one."""
     second: Callable[[], Problem] | None = None
     """Makes the problem whose function is this problem's rule, for order 2."""
     surrogate: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from gradcheck_cli.check.taylor import Taylor
 from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
-
-if TYPE_CHECKING:
-    from gradcheck_cli.check.second_road import DotProduct
 
 Array = np.ndarray[Any, Any]
 
@@ -125,8 +122,6 @@ class CheckResult:
     seed: int = 0
     method: str = ""
     """How the differences were taken."""
-    dot_product: DotProduct | None = None
-    """<v, J u> by the engine's derivative of the forward, against <J' v, u> by the rule; None where the engine has none."""
     expected: str = ""
     """What the case expects, where that is not a pass: `fail`, `fail GC201`, `kink`."""
 

@@ -185,10 +185,6 @@ def _facts(check: CheckResult) -> Iterator[str]:
         f"graph: {g.nodes} nodes ({g.custom} custom), {g.edges} edges, depth {g.depth}, {g.leaves} leaves, "
         f"{g.saved_bytes} bytes saved{f'; ops: {ops}' if ops else ''}"
     )
-    if check.dot_product is not None:
-        d = check.dot_product
-        said = "agree" if d.agrees else "differ"
-        yield f"dot product: <v, J u> by the engine's own derivative and <J' v, u> by the rule {said} ({d.difference:.1e})"
     yield (
         f"{check.method or 'no differences taken'}; {check.forward_evaluations} forward and "
         f"{check.backward_evaluations} backward evaluations, {check.seconds:.3f} s"

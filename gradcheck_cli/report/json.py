@@ -63,18 +63,9 @@ def _check(check: CheckResult) -> dict[str, Any]:
             "saved_bytes": graph.saved_bytes,
             "ops": dict(graph.ops),
         },
-        "dot_product": _dot_product(check),
         "evaluations": {"forward": check.forward_evaluations, "backward": check.backward_evaluations},
         "seconds": round(check.seconds, 6),
     }
-
-
-def _dot_product(check: CheckResult) -> dict[str, Any] | None:
-    """Both sides of the dot-product test, and how far they are apart; None where the engine has no derivative of its own."""
-    d = check.dot_product
-    if d is None:
-        return None
-    return {"forward": d.forward, "backward": d.backward, "difference": _number(d.difference), "agrees": d.agrees}
 
 
 def _input(x: InputResult) -> dict[str, Any]:
