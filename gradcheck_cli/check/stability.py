@@ -45,7 +45,7 @@ def excuse_unstable(problem: Problem, outputs: Outputs, coordinates: Coordinates
 
 def _shaken(problem: Problem, outputs: Outputs, coordinates: Coordinates, i: int, sign: float) -> Array:
     """The Jacobian that the rule claims at inputs a rounding away, (coordinates, outputs); that of `i` alone."""
-    others = [_nudged(x.value, sign) if x.requires_grad else x.value for x in problem.inputs]
+    others = [nudged(x.value, sign) if x.requires_grad else x.value for x in problem.inputs]
     claimed = claimed_jacobians(problem, problem.pullback(others), outputs, {**_all(problem), i: coordinates})
     return claimed.jacobians[i].T if i in claimed.jacobians else np.zeros((coordinates.size, outputs.size))
 
@@ -55,10 +55,10 @@ def _all(problem: Problem) -> dict[int, Coordinates]:
     return {k: Coordinates(inputs[k].value, inputs[k].structure) for k in problem.differentiable_inputs()}
 
 
-def _nudged(x: Array, sign: float) -> Array:
+def nudged(x: Array, sign: float) -> Array:
     """The next number up or down, in alternation; of a matrix symmetric entries alike."""
     if x.dtype.kind == "c":
-        return (_nudged(x.real, sign) + 1j * _nudged(x.imag, sign)).astype(x.dtype)
+        return (nudged(x.real, sign) + 1j * nudged(x.imag, sign)).astype(x.dtype)
     signs = np.indices(x.shape).sum(axis=0) % 2 * 2 - 1 if x.ndim else np.array(1)
-    nudged: Array = np.nextafter(x, np.where(sign * signs > 0, np.inf, -np.inf).astype(x.dtype))
-    return nudged
+    moved: Array = np.nextafter(x, np.where(sign * signs > 0, np.inf, -np.inf).astype(x.dtype))
+    return moved

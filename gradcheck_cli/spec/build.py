@@ -41,7 +41,7 @@ class SpecFunction:
         if not MODE.enabled:
             MODE.note(inputs)
         recorded = MODE.enabled and any(type(x) is Tensor and x.requires_grad for x in inputs)
-        own_rule = recorded and self.spec.backward is not None
+        own_rule = recorded and self.spec.backward is not None and MODE.rules
         outputs = self._record(inputs) if own_rule else self.run(inputs)[0]
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -209,6 +209,7 @@ def _problem(file: SpecFile, spec: FunctionSpec, case: Case, settings: Settings,
         inputs,
         function,
         primal=plain,
+        forward=function,
         batched_primal=many,
         outputs=spec.outputs,
         settings=settings,
