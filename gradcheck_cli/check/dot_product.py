@@ -8,9 +8,9 @@ rules, transposed (`engine/forward_mode.py`). For a right rule
 with J u from the engine, J' v from the rule, and u, v dense. Entries within rtol and atol can differ by no more; ROUNDING is
 what a sum of 10^4 products may lose (10^4 * 2^-53 = 1e-12), should rtol be less.
 
-It never accuses. The engine takes one of the slopes at a kink, and does not see what Python code does outside of it (with NumPy,
-or `detach`): a right rule may say otherwise. But it may settle an entry that the differences had to leave open (`settle`), where
-the forward is a spec's, which cannot leave the engine, and the rule is not the op table's own.
+It never accuses. The engine takes one of the slopes at a kink, and does not see what Python code does outside of it (with
+NumPy, or `detach`): a right rule may say otherwise. But it may settle an entry that the differences had to leave open
+(`settle`), where the forward is a spec's, which cannot leave the engine, and the rule is not the op table's own.
 """
 
 from __future__ import annotations

@@ -197,9 +197,9 @@ def _facts(check: CheckResult, options: Options) -> Iterator[str]:
 def _products(found: DotProduct) -> str:
     if found.skipped:
         return f"not compared, {found.skipped}"
-    said = "agree" if found.agrees else "DIFFER"
+    said = "agree to" if found.agrees else "DIFFER by"
     settled = f"; settled {found.settled} entries that the differences left open" if found.settled else ""
     return (
         f"<v, J u> = {found.forward:.10g} by the engine's derivative of the forward, <J' v, u> = {found.backward:.10g} "
-        f"by the rule: they {said}, to {found.relative_difference:.1e} of their terms{settled}"
+        f"by the rule: they {said} {found.relative_difference:.1e} of their terms{settled}"
     )
