@@ -12,19 +12,19 @@ import numpy as np
 from gradcheck_cli.check import directions
 from gradcheck_cli.check.claimed import Claimed, Outputs, broken, claimed_jacobians, row_scale
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
-from gradcheck_cli.check.contract import ADDITIVITY, check_linearity
+from gradcheck_cli.check.contract import check_linearity
 from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
 from gradcheck_cli.check.degenerate import degenerate
 from gradcheck_cli.check.diagnosis.cause import DIAGNOSED
 from gradcheck_cli.check.differences import Differences, evaluator, scale_of
 from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_product, settle
 from gradcheck_cli.check.findings import CODES, Finding
-from gradcheck_cli.check.forward_rule import forward_findings, forward_jacobian
+from gradcheck_cli.check.forward_rule import ForwardRule
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.purity import check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, overall
-from gradcheck_cli.check.stability import excuse_unstable
+from gradcheck_cli.check.stability import backward_claim, excuse_unstable
 from gradcheck_cli.check.summary import findings_of, summarise
 from gradcheck_cli.check.taylor import taylor
 from gradcheck_cli.check.verdict import Tolerance
@@ -218,19 +218,25 @@ class _Check:
             judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
             self.settled += settled
         if rows is None:
-            judged = excuse_unstable(problem, outputs, coordinates, i, judged)
+            judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
         view = taylor(a, d) if self.settings.taylor and a.size else None
         result = summarise(x, judged, outputs, coordinates, self.settings.kinks, rows is not None, taylor=view)
         self.inputs.append(result)
         self.findings += findings_of(result, i in claimed.missing, x.location or problem.location)
-        if problem.pushforward is not None and rows is None:
-            try:
-                forward = self._compare(forward_jacobian(problem, i, outputs, coordinates), d, scale, narrow)
-                allowed = 1e-4 if narrow else ADDITIVITY["float64"]
-                self.findings += forward_findings(problem, i, forward, a, outputs, coordinates, allowed)
-            except RuleError as error:
-                self.findings.append(broken(error, problem)._replace(location=problem.jvp_location or problem.location))
+        if problem.pushforward is not None:
+            self._judge_forward_rule(ForwardRule(problem, i, outputs, coordinates, rows), judged, d, scale, witness)
         self.forward += d.evaluations
+
+    def _judge_forward_rule(self, rule: ForwardRule, backward: Judged, d: Differences, scale: Array, witness: Any) -> None:
+        """The forward rule against the same differences, and against the backward rule."""
+        narrow = rule.input.value.dtype in WIDER
+        try:
+            forward = self._compare(rule.jacobian(), d, scale, narrow, witness)
+            forward = excuse_unstable(forward, rule.claim, self.problem)
+            self.findings += rule.findings(forward, backward, self._tolerance(narrow))
+        except RuleError as error:
+            place = self.problem.jvp_location or self.problem.location
+            self.findings.append(broken(error, self.problem)._replace(location=place))
 
     def _compare(self, a: Array, d: Differences, scale: Array, narrow: bool, witness: Any = None) -> Judged:
         tolerance, eps = self._tolerance(narrow), self.settings.eps
