@@ -12,18 +12,19 @@ import numpy as np
 from gradcheck_cli.check import directions
 from gradcheck_cli.check.claimed import Claimed, Outputs, broken, claimed_jacobians, row_scale
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
-from gradcheck_cli.check.contract import ADDITIVITY, check_linearity
-from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.contract import check_linearity
+from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
 from gradcheck_cli.check.degenerate import degenerate
 from gradcheck_cli.check.diagnosis.cause import DIAGNOSED
 from gradcheck_cli.check.differences import Differences, evaluator, scale_of
+from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_product, settle
 from gradcheck_cli.check.findings import CODES, Finding
-from gradcheck_cli.check.forward_rule import forward_findings, forward_jacobian
+from gradcheck_cli.check.forward_rule import ForwardRule
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.purity import check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, overall
-from gradcheck_cli.check.stability import excuse_unstable
+from gradcheck_cli.check.stability import backward_claim, excuse_unstable
 from gradcheck_cli.check.summary import findings_of, summarise
 from gradcheck_cli.check.taylor import taylor
 from gradcheck_cli.check.verdict import Tolerance
@@ -32,7 +33,6 @@ from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import GradcheckError, RuleError
 
 Array = np.ndarray[Any, Any]
-WIDER = {np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np.dtype(np.complex128)}
 FLOAT32_RTOL = 1e-4
 """A rule that works in float32 is judged by no less: its own rounding is about 1e-6 of its row."""
 
@@ -58,6 +58,7 @@ def check(problem: Problem, *, explain: bool = True, first: Collection[int] | No
         seconds=time.perf_counter() - start,
         seed=problem.settings.seed,
         method=run.method,
+        dot_product=run.dot_product,
     )
     if problem.settings.order == 2 and result.verdict in ("pass", "inconclusive") and problem.second is not None:
         return _with_second_order(result, problem, start, explain)
@@ -75,6 +76,8 @@ class _Check:
         self.stats = GraphCounts()
         self.forward = self.backward = 0
         self.method = ""
+        self.dot_product: DotProduct | None = None
+        self.settled = 0
 
     def run(self) -> None:
         problem = self.problem
@@ -152,12 +155,18 @@ class _Check:
         if problem.surrogate:
             self.findings.append(Finding("GC601", CODES["GC601"].title, problem.location))
             return
+        self.derivative = EngineDerivative(problem, outputs)
         broken_inputs = {f.input_name for f in self.findings}
         for i in sorted(problem.differentiable_inputs(), key=lambda i: i not in (self.first or ())):
             if self.first is not None and overall(self.findings) == "fail":
                 return
             if problem.inputs[i].name not in broken_inputs:
                 self._judge_input(i, claimed, outputs, coordinates[i], rows, row_scale(claimed.jacobians, scales))
+        if self.explain and problem.differentiable_inputs():
+            narrow = any(x.value.dtype in WIDER for x in problem.inputs)
+            verdicts = [x.verdicts for x in self.inputs]
+            self.dot_product = dot_product(self.derivative, pulled, self._tolerance(narrow), verdicts, self.settled)
+            self.backward += 1
         if outputs.size and (self.explain or overall(self.findings) == "pass"):
             self._look_elsewhere(pulled, outputs)
 
@@ -197,7 +206,7 @@ class _Check:
         """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one."""
         problem, a = self.problem, claimed.jacobians[i].T
         x = problem.inputs[i]
-        arrays = [_wide(other.value) for other in problem.inputs]
+        arrays = [wide(other.value) for other in problem.inputs]
         evaluate = evaluator(problem.primal, problem.batched_primal, arrays, i, outputs.kept)
         d = Differences(evaluate if rows is None else directions.projected(evaluate, rows), coordinates)
         witness = None
@@ -205,31 +214,42 @@ class _Check:
             witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER
         judged = self._compare(a, d, scale, narrow, witness)
+        if rows is None and self.stats.custom and not problem.python and self.settings.eps is None:
+            judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
+            self.settled += settled
         if rows is None:
-            judged = excuse_unstable(problem, outputs, coordinates, i, judged)
+            judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
         view = taylor(a, d) if self.settings.taylor and a.size else None
         result = summarise(x, judged, outputs, coordinates, self.settings.kinks, rows is not None, taylor=view)
         self.inputs.append(result)
         self.findings += findings_of(result, i in claimed.missing, x.location or problem.location)
-        if problem.pushforward is not None and rows is None:
-            try:
-                forward = self._compare(forward_jacobian(problem, i, outputs, coordinates), d, scale, narrow)
-                allowed = 1e-4 if narrow else ADDITIVITY["float64"]
-                self.findings += forward_findings(problem, i, forward, a, outputs, coordinates, allowed)
-            except RuleError as error:
-                self.findings.append(broken(error, problem)._replace(location=problem.jvp_location or problem.location))
+        if problem.pushforward is not None:
+            self._judge_forward_rule(ForwardRule(problem, i, outputs, coordinates, rows), judged, d, scale, witness)
         self.forward += d.evaluations
 
+    def _judge_forward_rule(self, rule: ForwardRule, backward: Judged, d: Differences, scale: Array, witness: Any) -> None:
+        """The forward rule against the same differences, and against the backward rule."""
+        narrow = rule.input.value.dtype in WIDER
+        try:
+            forward = self._compare(rule.jacobian(), d, scale, narrow, witness)
+            forward = excuse_unstable(forward, rule.claim, self.problem)
+            self.findings += rule.findings(forward, backward, self._tolerance(narrow))
+        except RuleError as error:
+            place = self.problem.jvp_location or self.problem.location
+            self.findings.append(broken(error, self.problem)._replace(location=place))
+
     def _compare(self, a: Array, d: Differences, scale: Array, narrow: bool, witness: Any = None) -> Judged:
-        rtol, atol = self.settings.tolerances()
-        eps = self.settings.eps
+        tolerance, eps = self._tolerance(narrow), self.settings.eps
         if eps is not None:
+            rtol, atol = self.settings.tolerances()
             self.method = f"central differences, fixed step {eps:g}, allclose(rtol={rtol:g}, atol={atol:g})"
             return classical(a, d, eps, rtol, atol)
         self.method = "adaptive central differences"
-        if narrow:
-            rtol = max(rtol, FLOAT32_RTOL)
-        return Comparison(a, d, Tolerance(rtol, atol, 2.0**-23 if narrow else 0.0), scale, witness).run()
+        return Comparison(a, d, tolerance, scale, witness).run()
+
+    def _tolerance(self, narrow: bool) -> Tolerance:
+        rtol, atol = self.settings.tolerances()
+        return Tolerance(max(rtol, FLOAT32_RTOL), atol, 2.0**-23) if narrow else Tolerance(rtol, atol)
 
 
 def _with_second_order(result: CheckResult, problem: Problem, start: float, explain: bool) -> CheckResult:
@@ -253,11 +273,6 @@ def _with_second_order(result: CheckResult, problem: Problem, start: float, expl
         backward_evaluations=result.backward_evaluations + second.backward_evaluations,
         seconds=time.perf_counter() - start,
     )
-
-
-def _wide(value: Array) -> Array:
-    """Single precision as double: the forward is differenced in double precision wherever it lets itself be."""
-    return value.astype(WIDER.get(value.dtype, value.dtype), copy=False)
 
 
 def _identical(a: Array, b: Array) -> bool:

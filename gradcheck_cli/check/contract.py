@@ -56,7 +56,7 @@ def check_linearity(
     places = problem.differentiable_inputs()
     found = []
     for k, i in enumerate(places):
-        message = _broken_scaling(base[k], [s[k] for s in scaled]) or _nonzero(nothing[k])
+        message = broken_scaling(base[k], [s[k] for s in scaled]) or nonzero(nothing[k])
         message = message or _not_additive(base[k], g, claimed.jacobians.get(i), coordinates[i])
         if message:
             name = problem.inputs[i].name
@@ -73,10 +73,11 @@ def check_linearity(
     return found
 
 
-def _broken_scaling(base: Any, scaled: list[Any]) -> str:
+def broken_scaling(base: Any, scaled: list[Any], what: str = "cotangent") -> str:
+    """What a rule makes of its argument times each of FACTORS, where that is not the factor times `base`; else ''."""
     for factor, other in zip(FACTORS, scaled, strict=True):
         if (base is None) != (other is None):
-            return f"scaled by {factor:g} the cotangent gives a gradient, and unscaled none (or the reverse)"
+            return f"scaled by {factor:g} the {what} gives a gradient, and unscaled none (or the reverse)"
         if base is None:
             continue
         a, b = as_real(np.asarray(base)) * factor, as_real(np.asarray(other))
@@ -85,17 +86,18 @@ def _broken_scaling(base: Any, scaled: list[Any]) -> str:
         wrong = normal & ~((np.abs(a - b) <= 4 * 2.0**-52 * np.abs(a)) | (np.isnan(a) & np.isnan(b)) | (a == b))
         if wrong.any():
             k = int(np.flatnonzero(wrong)[0])
-            return f"the cotangent times {factor:g} gives {b[k]:.6g} in an entry, not {factor:g} x {a[k] / factor:.6g}"
+            return f"the {what} times {factor:g} gives {b[k]:.6g} in an entry, not {factor:g} x {a[k] / factor:.6g}"
     return ""
 
 
-def _nonzero(gradient: Any) -> str:
+def nonzero(gradient: Any, what: str = "cotangent") -> str:
+    """What a rule makes of a zero argument, where that is not zero; else ''."""
     if gradient is None:
         return ""
     flat = as_real(np.asarray(gradient))
     # 0 * inf and 0 * nan are not the rule's doing.
     wrong = np.isfinite(flat) & (flat != 0)
-    return f"a zero cotangent gives {flat[wrong][0]:.6g}" if wrong.any() else ""
+    return f"a zero {what} gives {flat[wrong][0]:.6g}" if wrong.any() else ""
 
 
 def _not_additive(gradient: Any, g: Array, rows: Array | None, coordinates: Coordinates) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+WIDER = {np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np.dtype(np.complex128)}
 
 
 class Coordinates:
@@ -103,6 +104,11 @@ class Coordinates:
         if self.complex:
             flat = np.ascontiguousarray(flat).view(np.complex128)
         return flat.reshape(len(flat), *self.value.shape)
+
+
+def wide(value: Array) -> Array:
+    """Single precision as double: a forward is looked at in double precision wherever it lets itself be."""
+    return value.astype(WIDER.get(value.dtype, value.dtype), copy=False)
 
 
 def as_real(array: Array) -> Array:

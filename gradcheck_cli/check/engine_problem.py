@@ -55,7 +55,7 @@ def tensor_problem(name: str, inputs: Sequence[Input], function: Callable[..., A
     primal = plain(function)
     with suppress(Exception):  # The check runs the forward itself, and reports what it raises.
         primal = freeze(primal, *[np.array(x.value) for x in inputs])
-    return engine_problem(name, inputs, function, primal=primal, **rest)
+    return engine_problem(name, inputs, function, primal=primal, forward=function, **rest)
 
 
 def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> Callable[[Sequence[Array]], Pulled]:

@@ -123,7 +123,8 @@ CODES: dict[str, Code] = {
     "GC203": Code(
         "fail",
         "forward rule mismatch",
-        "The `jvp` rule's tangent differs from the directional differences of the forward.",
+        "The `jvp` rule's tangent differs from the differences of the forward, or the rule is not linear in the tangents: "
+        "it has a term without a tangent, or one that multiplies or clips tangents.",
     ),
     "GC204": Code(
         "fail",

@@ -3,83 +3,120 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
-from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
-from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.contract import ADDITIVITY, FACTORS, broken_scaling, dense_cotangent, dense_tangent, nonzero
+from gradcheck_cli.check.coordinates import Array, Coordinates
 from gradcheck_cli.check.differences import outputs_as_real
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Problem
+from gradcheck_cli.check.stability import MARGIN, changes_of
 from gradcheck_cli.check.summary import at
-from gradcheck_cli.check.verdict import FAILING
-
-Array = np.ndarray[Any, Any]
+from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance
 
 
-def forward_jacobian(problem: Problem, i: int, outputs: Outputs, coordinates: Coordinates) -> Array:
-    """The jvp rule's Jacobian for input `i`, (input coordinates, outputs): one tangent per coordinate. Raises RuleError."""
-    rows = [_tangents(problem, {i: coordinates.tangent(e)}, outputs) for e in np.eye(coordinates.size)]
-    return np.array(rows).reshape(coordinates.size, outputs.size)
+class ForwardRule:
+    """The `jvp` rule of a problem for tangents of input `i`. Every method may raise RuleError.
 
-
-def _tangents(problem: Problem, tangents: dict[int, Array], outputs: Outputs) -> Array:
-    """The outputs' tangents, as coordinates, for tangents of some inputs; those of the others are zero."""
-    assert problem.pushforward is not None
-    given = [
-        tangents[k].astype(x.value.dtype) if k in tangents else np.zeros(x.value.shape, x.value.dtype)
-        for k, x in enumerate(problem.inputs)
-        if x.requires_grad
-    ]
-    return outputs_as_real(problem.pushforward([x.value for x in problem.inputs], given), outputs.kept)
-
-
-def forward_findings(
-    problem: Problem, i: int, forward: Judged, backward: Array, outputs: Outputs, coordinates: Coordinates, allowed: float
-) -> Iterator[Finding]:
-    """A mismatch with the differences; a rule that is not linear; and <v, J u> by the jvp rule against <J' v, u> by the
-    backward rule.
-
-    `allowed` is the part of sum |u| |J| |v| that the two products may differ by.
+    In projected mode `coordinates` are directions of the input, and `rows` the combinations of outputs that are looked at.
     """
-    place, name = problem.jvp_location or problem.location, problem.inputs[i].name
-    columns = forward.claimed
-    wrong = np.isin(forward.verdict, FAILING)
-    if wrong.any():
+
+    def __init__(self, problem: Problem, i: int, outputs: Outputs, coordinates: Coordinates, rows: Array | None = None) -> None:
+        self.problem, self.i, self.input = problem, i, problem.inputs[i]
+        self.outputs, self.coordinates, self.rows = outputs, coordinates, rows
+        self.place = problem.jvp_location or problem.location
+
+    def jacobian(self) -> Array:
+        """(input coordinates, outputs): one tangent per coordinate."""
+        found = [self._along({self.i: self.coordinates.tangent(e)}) for e in np.eye(self.coordinates.size)]
+        return np.array(found).reshape(self.coordinates.size, self.outputs.size if self.rows is None else len(self.rows))
+
+    def claim(self, problem: Problem) -> Array:
+        """The Jacobian of the same rule at another problem's inputs."""
+        return ForwardRule(problem, self.i, self.outputs, self.coordinates, self.rows).jacobian()
+
+    def _along(self, tangents: dict[int, Array]) -> Array:
+        """The outputs' tangents, as coordinates, for tangents of some inputs; those of the others are zero."""
+        assert self.problem.pushforward is not None
+        inputs = self.problem.inputs
+        given = [
+            tangents[k].astype(x.value.dtype) if k in tangents else np.zeros(x.value.shape, x.value.dtype)
+            for k, x in enumerate(inputs)
+            if x.requires_grad
+        ]
+        found = outputs_as_real(self.problem.pushforward([x.value for x in inputs], given), self.outputs.kept)
+        return found if self.rows is None else found @ self.rows.T
+
+    def findings(self, forward: Judged, backward: Judged, tolerance: Tolerance) -> Iterator[Finding]:
+        """A mismatch with the differences; a rule that is not linear; and a disagreement with the backward rule."""
+        name = self.input.name
+        wrong = np.isin(forward.verdict, FAILING)
+        crooked = self._not_linear(forward.claimed)
+        if wrong.any():
+            yield Finding("GC203", self._mismatch(forward, wrong), self.place, name)
+        elif crooked:
+            yield Finding("GC203", f"the forward rule for {name!r} is not linear in the tangents: {crooked}", self.place, name)
+        message = self._disagreement(forward, backward, tolerance)
+        if message:
+            yield Finding("GC204", message, self.place, name)
+
+    def _mismatch(self, forward: Judged, wrong: Array) -> str:
         j, k = (int(n[0]) for n in np.nonzero(wrong))
-        output, index = outputs.place(k)
-        message = (
+        output, index = self.outputs.place(k) if self.rows is None else ("v.out", (k,))
+        name = self.input.name
+        return (
             f"the forward rule for {name!r} is wrong in {wrong.sum()} of {wrong.size} entries; d{output}{at(index)}/"
-            f"d{name}{at(coordinates.index(j))}: jvp {columns[j, k]:.9g}, numeric {forward.numeric[j, k]:.9g}"
+            f"d{name}{at(self.coordinates.index(j))}: jvp {forward.claimed[j, k]:.9g}, numeric {forward.numeric[j, k]:.9g}"
         )
-        yield Finding("GC203", message, place, name)
-    u, v = dense_tangent(coordinates.size), dense_cotangent(outputs.size)
-    crooked = _not_linear(problem, i, columns, outputs, allowed)
-    if crooked and not wrong.any():
-        yield Finding("GC203", f"the forward rule for {name!r} is not linear in the tangents: {crooked}", place, name)
-    with np.errstate(all="ignore"):
-        one, two = u @ columns @ v, u @ backward @ v
-        size = np.abs(u) @ np.maximum(np.abs(columns), np.abs(backward)) @ np.abs(v)
-    if not abs(one - two) <= allowed * size and np.isfinite(one - two):
-        message = f"<v, J u> = {one:.9g} by the forward rule, <J' v, u> = {two:.9g} by the backward rule ({name!r})"
-        yield Finding("GC204", message, place, name)
 
+    def _disagreement(self, forward: Judged, backward: Judged, tolerance: Tolerance) -> str:
+        """<v, J u> by the forward rule against <J' v, u> by the backward rule; '' where they may both be right:
 
-def _not_linear(problem: Problem, i: int, columns: Array, outputs: Outputs, allowed: float) -> str:
-    """What a dense tangent of input `i`, beside those of the inputs before it, adds to theirs; '' where that is J u."""
-    spaces = {k: Coordinates(x.value, x.structure) for k, x in enumerate(problem.inputs[: i + 1]) if x.requires_grad}
-    dense = {k: 2 * dense_cotangent(space.size) for k, space in spaces.items()}
-    every = {k: spaces[k].tangent(u) for k, u in dense.items()}
-    both = _tangents(problem, every, outputs)
-    before = _tangents(problem, {k: t for k, t in every.items() if k != i}, outputs)
-    with np.errstate(all="ignore"):
-        added, expected = both - before, dense[i] @ columns
-        size = np.abs(dense[i]) @ np.abs(columns) + np.abs(both) + np.abs(before)
-        wrong = np.abs(added - expected) > allowed * np.max(np.where(np.isfinite(size), size, 0.0), initial=0.0)
-    if not wrong.any():
-        return ""
-    k = int(np.argmax(wrong))
-    return f"for all of them at once it gives {added[k]:.9g} where one by one they add up to {expected[k]:.9g}"
+        |<v, J u> - <J' v, u>| <= 2 rtol <|v|, |J| |u|> + atol sum |v| sum |u| + what both move by with the inputs' rounding.
+
+        Entries at a kink are left out: there both may be right, and differ.
+        """
+        u, v = dense_tangent(len(forward.claimed)), dense_cotangent(forward.claimed.shape[1])
+        kink = np.isin(forward.verdict, KINKS) | np.isin(backward.verdict, KINKS)
+        ahead, back = (np.where(kink, 0.0, judged.claimed) for judged in (forward, backward))
+        with np.errstate(all="ignore"):
+            one, two = u @ ahead @ v, u @ back @ v
+            size = np.maximum(np.abs(ahead), np.abs(back))
+            allowed = np.abs(u) @ (max(2 * tolerance.rtol, ADDITIVITY["float64"]) * size + tolerance.atol) @ np.abs(v)
+            if abs(one - two) <= allowed or not np.isfinite(one - two):
+                return ""
+            wobble = np.where(kink, 0.0, MARGIN * changes_of(self.claim, self.problem, forward.claimed))
+            if abs(one - two) <= allowed + 2 * np.abs(u) @ wobble @ np.abs(v):
+                return ""
+        return f"<v, J u> = {one:.9g} by the forward rule, <J' v, u> = {two:.9g} by the backward rule ({self.input.name!r})"
+
+    def _not_linear(self, columns: Array) -> str:
+        """How the rule is not linear; '' where it is.
+
+        jvp(c t) = c jvp(t) bit for bit, jvp(0) = 0, and a dense tangent of this input, beside those of the inputs before it,
+        adds to theirs what the coordinates add up to one by one.
+        """
+        dense = 2 * dense_tangent(self.coordinates.size)
+        tangent = self.coordinates.tangent(dense)
+        scaled = [self._along({self.i: factor * tangent}) for factor in FACTORS]
+        broken = broken_scaling(self._along({self.i: tangent}), scaled, "tangent") or nonzero(self._along({}), "tangent")
+        if broken:
+            return broken
+        before = {
+            k: 2 * space.tangent(dense_tangent(space.size))
+            for k, space in enumerate(Coordinates(x.value, x.structure) for x in self.problem.inputs[: self.i])
+            if self.problem.inputs[k].requires_grad
+        }
+        apart, both = self._along(before), self._along({**before, self.i: tangent})
+        with np.errstate(all="ignore"):
+            added, expected = both - apart, dense @ columns
+            size = np.abs(dense) @ np.abs(columns) + np.abs(both) + np.abs(apart)
+            allowed = ADDITIVITY.get(str(self.input.value.dtype), 1e-4)
+            wrong = np.abs(added - expected) > allowed * np.max(np.where(np.isfinite(size), size, 0.0), initial=0.0)
+        if not wrong.any():
+            return ""
+        k = int(np.argmax(wrong))
+        return f"for all of them at once it gives {added[k]:.9g} where one by one they add up to {expected[k]:.9g}"

@@ -80,6 +80,8 @@ class Problem:
     outputs: tuple[str, ...] = ()
     """Names of the outputs; out, or out0, out1, ... where there are none."""
     settings: Settings = field(default_factory=Settings)
+    forward: Callable[..., Any] | None = None
+    """The forward as a function of tensors, where it runs on the engine."""
     batched_primal: Callable[[Sequence[Array], Sequence[bool]], Sequence[Array]] | None = None
     """The forward on inputs of which the flagged ones carry a leading axis of copies."""
     pushforward: Callable[[Sequence[Array], Sequence[Array]], Sequence[Array]] | None = None

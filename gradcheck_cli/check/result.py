@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
+from gradcheck_cli.check.dot_product import DotProduct
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.taylor import Taylor
 from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict
@@ -122,6 +123,8 @@ class CheckResult:
     seed: int = 0
     method: str = ""
     """How the differences were taken."""
+    dot_product: DotProduct | None = None
+    """<v, J u> by the engine's derivative of the forward against <J' v, u> by the rule; None where no values were compared."""
     expected: str = ""
     """What the case expects, where that is not a pass: `fail`, `fail GC201`, `kink`."""
 

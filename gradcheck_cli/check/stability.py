@@ -6,6 +6,8 @@ Such a claim is not wrong, it is undecided.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,16 +28,18 @@ MARGIN = 8
 value by a few times."""
 
 
-def excuse_unstable(problem: Problem, outputs: Outputs, coordinates: Coordinates, i: int, judged: Judged) -> Judged:
-    """The verdicts, with accusations withdrawn where |a - D| <= MARGIN max |a(x (1 +- EPS)) - a|."""
+def excuse_unstable(judged: Judged, claim: Callable[[Problem], Array], problem: Problem) -> Judged:
+    """The verdicts, with accusations withdrawn where |a - D| <= MARGIN max |a(x (1 +- EPS)) - a|.
+
+    `claim` gives the claimed Jacobian (coordinates, outputs) of a problem at other inputs.
+    """
     wrong = np.isin(judged.verdict, FAILING)
     with np.errstate(all="ignore"):
         error = np.abs(judged.claimed - judged.numeric)
         size = np.maximum(np.abs(judged.claimed), np.abs(judged.numeric))
         if not wrong.any() or not np.all(error[wrong] <= SMALL * size[wrong]):
             return judged
-        changes = [np.abs(a - judged.claimed) for a in (_shaken(problem, outputs, coordinates, i, sign) for sign in SHAKES)]
-        wobble = MARGIN * np.max(changes, axis=0)
+        wobble = MARGIN * changes_of(claim, problem, judged.claimed)
         excused = wrong & (error <= wobble)
     if not excused.any():
         return judged
@@ -43,11 +47,27 @@ def excuse_unstable(problem: Problem, outputs: Outputs, coordinates: Coordinates
     return judged._replace(verdict=verdict, bound=np.where(excused, np.fmax(judged.bound, wobble), judged.bound))
 
 
-def _shaken(problem: Problem, outputs: Outputs, coordinates: Coordinates, i: int, sign: float) -> Array:
-    """The Jacobian that the rule claims at inputs a rounding away, (coordinates, outputs); that of `i` alone."""
-    others = [_nudged(x.value, sign) if x.requires_grad else x.value for x in problem.inputs]
-    claimed = claimed_jacobians(problem, problem.pullback(others), outputs, {**_all(problem), i: coordinates})
-    return claimed.jacobians[i].T if i in claimed.jacobians else np.zeros((coordinates.size, outputs.size))
+def changes_of(claim: Callable[[Problem], Array], problem: Problem, claimed: Array) -> Array:
+    """How much a claim moves, entry by entry, when the inputs move by a rounding."""
+    changes: Array = np.max([np.abs(claim(_shaken(problem, sign)) - claimed) for sign in SHAKES], axis=0)
+    return changes
+
+
+def _shaken(problem: Problem, sign: float) -> Problem:
+    """The problem at inputs a rounding away."""
+    inputs = [x._replace(value=nudged(x.value, sign)) if x.requires_grad else x for x in problem.inputs]
+    return replace(problem, inputs=tuple(inputs))
+
+
+def backward_claim(outputs: Outputs, coordinates: Coordinates, i: int) -> Callable[[Problem], Array]:
+    """The Jacobian for input `i` that a problem's backward rule claims."""
+
+    def claim(problem: Problem) -> Array:
+        pulled = problem.pullback([x.value for x in problem.inputs])
+        claimed = claimed_jacobians(problem, pulled, outputs, {**_all(problem), i: coordinates})
+        return claimed.jacobians[i].T if i in claimed.jacobians else np.zeros((coordinates.size, outputs.size))
+
+    return claim
 
 
 def _all(problem: Problem) -> dict[int, Coordinates]:
@@ -55,10 +75,10 @@ def _all(problem: Problem) -> dict[int, Coordinates]:
     return {k: Coordinates(inputs[k].value, inputs[k].structure) for k in problem.differentiable_inputs()}
 
 
-def _nudged(x: Array, sign: float) -> Array:
+def nudged(x: Array, sign: float) -> Array:
     """The next number up or down, in alternation; of a matrix symmetric entries alike."""
     if x.dtype.kind == "c":
-        return (_nudged(x.real, sign) + 1j * _nudged(x.imag, sign)).astype(x.dtype)
+        return (nudged(x.real, sign) + 1j * nudged(x.imag, sign)).astype(x.dtype)
     signs = np.indices(x.shape).sum(axis=0) % 2 * 2 - 1 if x.ndim else np.array(1)
-    nudged: Array = np.nextafter(x, np.where(sign * signs > 0, np.inf, -np.inf).astype(x.dtype))
-    return nudged
+    moved: Array = np.nextafter(x, np.where(sign * signs > 0, np.inf, -np.inf).astype(x.dtype))
+    return moved

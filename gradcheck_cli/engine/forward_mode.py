@@ -56,21 +56,20 @@ class Pushforward:
 
         Raises GraphError for tangents that do not fit, and where a rule cannot be transposed as it is not recorded.
         """
-        given = [self._tangent(i, tangents[i]) for i in self.places]
-        pairs = [(h, t) for h, t in zip(self.gradients, given, strict=True) if h is not None and h.requires_grad]
+        given = [None if tangents[i] is None else self._tangent(i, tangents[i]) for i in self.places]
+        both = [(h, t) for h, t in zip(self.gradients, given, strict=True) if h is not None and t is not None]
+        pairs = [(h, t) for h, t in both if h.requires_grad]
         found: Sequence[Any] = [None] * len(self.live)
         if pairs:
             ends, along = zip(*pairs, strict=True)
             found = grad(ends, self.cotangents, along, retain_graph=True, create_graph=self.keeps_graph, allow_unused=True)
         pushed = [t if t is not None else Tensor(np.zeros_like(g.data)) for t, g in zip(found, self.cotangents, strict=True)]
-        self._check_transposed(given, pushed)
+        self._check_transposed(both, pushed)
         by_output = dict(zip(self.live, pushed, strict=True))
         return [by_output.get(k, _no_tangent(y)) for k, y in enumerate(self.outputs)]
 
     def _tangent(self, i: int, tangent: Any) -> Tensor:
         x = self.inputs[i]
-        if tangent is None:
-            return Tensor(np.zeros_like(x.data))
         t = tangent if isinstance(tangent, Tensor) else Tensor(np.asarray(tangent))
         if t.shape != x.shape:
             raise GraphError(f"the tangent of input {i} must have its shape {x.shape}, but has shape {t.shape}")
@@ -78,11 +77,11 @@ class Pushforward:
             raise GraphError(f"the tangent of input {i} must be real, as the input is")
         return t if t.dtype == x.dtype else TABLE["astype"](t, str(x.dtype))
 
-    def _check_transposed(self, given: Sequence[Tensor], pushed: Sequence[Tensor]) -> None:
+    def _check_transposed(self, pulled: Sequence[tuple[Tensor, Tensor]], pushed: Sequence[Tensor]) -> None:
         """Re <g, J t> = Re <J' g, t> for the cotangents that the graph was made with."""
         with np.errstate(all="ignore"):
             ahead = [_pairing(g, t) for g, t in zip(self.cotangents, pushed, strict=True)]
-            back = [_pairing(h, t) for h, t in zip(self.gradients, given, strict=True) if h is not None]
+            back = [_pairing(h, t) for h, t in pulled]
             error = abs(sum(s for s, _ in ahead) - sum(s for s, _ in back))
             size = sum(n for _, n in ahead) + sum(n for _, n in back)
         if np.isfinite(error) and not error <= TRANSPOSED * size:

@@ -214,6 +214,8 @@ class Function:
         if not MODE.enabled:
             MODE.note(args)
         ctx = Context(needs)
+        if not MODE.rules:
+            return cls.forward(ctx, *args)
         with no_grad():
             result = cls.forward(ctx, *args)
         outputs = result if isinstance(result, tuple) else (result,)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -12,6 +13,9 @@ class _Mode(threading.local):
     enabled = True
     seen: list[Any] | None = None
     """Inside a checkpointed segment: the tensors that require grad and were used, while nothing is recorded."""
+
+    rules = True
+    """Whether hand-written rules are used; without, the forwards themselves are recorded, op by op."""
 
     def note(self, inputs: Iterable[Any]) -> None:
         """Keep those of an operation's inputs that require grad, where somebody asks for them."""
@@ -50,6 +54,16 @@ class set_grad_enabled:  # noqa: N801 (PyTorch's name)
                 return function(*args, **kwargs)
 
         return inner
+
+
+@contextmanager
+def without_rules() -> Iterator[None]:
+    """Inside, a `Function` or a spec's function with a rule is recorded by what its forward does."""
+    before, MODE.rules = MODE.rules, False
+    try:
+        yield
+    finally:
+        MODE.rules = before
 
 
 class no_grad(set_grad_enabled):  # noqa: N801 (PyTorch's name)

@@ -11,6 +11,7 @@ from gradcheck_cli.report.concise import summary_line
 from gradcheck_cli.report.formats import Options, paint
 
 if TYPE_CHECKING:
+    from gradcheck_cli.check.dot_product import DotProduct
     from gradcheck_cli.check.findings import Finding
     from gradcheck_cli.check.result import CheckResult, Entry, InputResult
     from gradcheck_cli.check.taylor import Taylor
@@ -106,7 +107,7 @@ def _details(report: Report, check: CheckResult, options: Options) -> str:
             title = f"Taylor remainder of {clean(x.name)}: falls with h^3 where the rule is right, with h where it is wrong"
             sections.append(f"{INDENT}{title}\n{table(TAYLOR_COLUMNS, list(_taylor_rows(x.taylor)), INDENT, options)}")
     sections += [_finding(f, options) for f in check.findings]
-    facts = "\n".join(paragraph(fact, INDENT, options) for fact in _facts(check))
+    facts = "\n".join(paragraph(fact, INDENT, options) for fact in _facts(check, options))
     command = repeat_command(report, check)
     sections.append(f"{facts}\n{INDENT}repeat: {clean(command)}" if command else facts)
     return "\n\n".join(["\n".join([_headline(check, options), *sections[:1]]), *sections[1:]]) + "\n"
@@ -178,7 +179,7 @@ def _finding(finding: Finding, options: Options) -> str:
     return "\n".join([f"{INDENT}{title}", *(paragraph(text, INDENT * 2, options) for text in (finding.message, *causes))])
 
 
-def _facts(check: CheckResult) -> Iterator[str]:
+def _facts(check: CheckResult, options: Options) -> Iterator[str]:
     g = check.graph
     ops = ", ".join(f"{name} {count}" for name, count in list(g.ops.items())[:8])
     yield (
@@ -188,4 +189,17 @@ def _facts(check: CheckResult) -> Iterator[str]:
     yield (
         f"{check.method or 'no differences taken'}; {check.forward_evaluations} forward and "
         f"{check.backward_evaluations} backward evaluations, {check.seconds:.3f} s"
+    )
+    if options.verbose > 0 and check.dot_product is not None:
+        yield f"dot product: {_products(check.dot_product)}"
+
+
+def _products(found: DotProduct) -> str:
+    if found.skipped:
+        return f"not compared, {found.skipped}"
+    said = "agree to" if found.agrees else "DIFFER by"
+    settled = f"; settled {found.settled} entries that the differences left open" if found.settled else ""
+    return (
+        f"<v, J u> = {found.forward:.10g} by the engine's derivative of the forward, <J' v, u> = {found.backward:.10g} "
+        f"by the rule: they {said} {found.relative_difference:.1e} of their terms{settled}"
     )

@@ -64,7 +64,22 @@ def _check(check: CheckResult) -> dict[str, Any]:
             "ops": dict(graph.ops),
         },
         "evaluations": {"forward": check.forward_evaluations, "backward": check.backward_evaluations},
+        "dot_product": _dot_product(check),
         "seconds": round(check.seconds, 6),
+    }
+
+
+def _dot_product(check: CheckResult) -> dict[str, Any] | None:
+    found = check.dot_product
+    if found is None:
+        return None
+    return {
+        "forward": _number(found.forward),
+        "backward": _number(found.backward),
+        "relative_difference": _number(found.relative_difference),
+        "agrees": found.agrees,
+        "settled": found.settled,
+        "skipped": found.skipped or None,
     }
 
 

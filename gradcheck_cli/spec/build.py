@@ -41,7 +41,7 @@ class SpecFunction:
         if not MODE.enabled:
             MODE.note(inputs)
         recorded = MODE.enabled and any(type(x) is Tensor and x.requires_grad for x in inputs)
-        own_rule = recorded and self.spec.backward is not None
+        own_rule = recorded and self.spec.backward is not None and MODE.rules
         outputs = self._record(inputs) if own_rule else self.run(inputs)[0]
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -150,11 +150,18 @@ class SpecFunction:
         values = self._run_rule(program, {**self._scope(inputs, outputs, names), **own}, "", place)
         if program.keys:
             values = tuple(dict(zip(program.keys, values, strict=True))[name] for name in self.spec.outputs)
-        for name, y, t in zip(self.spec.outputs, outputs, values, strict=True):
-            if np.shape(t) != np.shape(y):
-                message = f"{self.spec.name}: the tangent of {name!r} must have shape {np.shape(y)}, but has {np.shape(t)}"
-                raise RuleError("shape", message, rule=self.spec.name, location=place)
-        return [np.asarray(t) for t in values]
+        return [self._tangent(name, np.asarray(y), t) for name, y, t in zip(self.spec.outputs, outputs, values, strict=True)]
+
+    def _tangent(self, name: str, y: Array, t: Any) -> Array:
+        """An output's tangent: of exactly its shape and dtype. Raises RuleError."""
+        if not hasattr(t, "dtype"):
+            t = np.asarray(t, y.dtype if y.dtype.kind in "fc" else None)
+        kind = "shape" if t.shape != y.shape else "dtype" if y.dtype.kind in "fc" and t.dtype != y.dtype else ""
+        if kind:
+            needed, found = getattr(y, kind), getattr(t, kind)
+            message = f"{self.spec.name}: the tangent of {name!r} must have the output's {kind} {needed}, but has {found}"
+            raise RuleError(kind, message, rule=self.spec.name, location=self.spec.jvp_location or self.spec.location)
+        return np.asarray(t)
 
 
 def _data(value: Any) -> Any:
@@ -227,6 +234,7 @@ def _problem(file: SpecFile, spec: FunctionSpec, case: Case, settings: Settings,
         inputs,
         function,
         primal=plain,
+        forward=function,
         batched_primal=many,
         outputs=spec.outputs,
         settings=settings,
