@@ -129,7 +129,8 @@ def trials(subject: Subject) -> Iterator[Trial]:
             only = subject._replace(stands=[stand])
             what = f"{name} {m.input} {m.what}"
             yield Trial("jacobian", _kind(m.kind), what, only, lambda p, s, m=m: jacobians.mutated(p, m.rule))
-    for c in changed_gradients(subject.stands):
+    for c in (candidate.build() for candidate in changed_gradients(subject.stands)):
+        assert c is not None
         yield Trial("gradient", _kind(c.kind), f"{name} {c.before} {c.after}", subject, c.make)
     file, function = subject.planned.file, subject.planned.function
     recompiler = Recompiler(file, function)

@@ -29,8 +29,8 @@ from gradcheck_cli.spec.loader import load
 SPECS = ROOT / "specs"
 FILES = sorted(SPECS.glob("*.yaml"))
 DOCUMENT = ROOT / "docs" / "selftest.md"
-OF_EACH = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 1
-"""Corruptions of each kind that are tried on a function; with the variable set all of them, which takes minutes."""
+MOST = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 6
+"""Corruptions that are tried on a function, of other kinds for each; with the variable set all of them, which takes minutes."""
 FUNCTIONS = [(path, name) for path in FILES for name, f in load(path).functions.items() if f.backward or f.jvp]
 
 FLAT = ("ceil", "floor", "floordiv", "heaviside", "imag", "round", "sign")
@@ -57,13 +57,13 @@ def survivors(report):
 
 @pytest.mark.parametrize(("path", "name"), FUNCTIONS, ids=lambda v: v if isinstance(v, str) else v.stem)
 def test_every_corrupted_rule_of_specs_is_found_wrong(path, name):
-    report = selftest_specs([str(path)], Selection(function=name), of_each=OF_EACH)
+    report = selftest_specs([str(path)], Selection(function=name), most=MOST)
     (found,) = report.functions
     if found.skipped.startswith(("a surrogate", "documented as wrong")):
         return
     assert found.verdict == "pass"
     assert not found.skipped
-    assert found.killed.total() > 5
+    assert found.tried.total() >= 6
     open_ones = [s for f in report.functions for s in f.survivors if s.reason in (UNEXPLAINED, HIDDEN, RESOLUTION)]
     assert open_ones == []
     assert report.exit_code == 0
@@ -71,11 +71,11 @@ def test_every_corrupted_rule_of_specs_is_found_wrong(path, name):
 
 @pytest.mark.parametrize("name", sorted(n for n, op in TABLE.items() if isinstance(op, Op) and op.differentiable))
 def test_every_corrupted_op_is_found_wrong(name):
-    report = selftest_ops(lambda op: op == name, of_each=OF_EACH)
+    report = selftest_ops(lambda op: op == name, most=None if MOST is None else MOST // 2)
     (found,) = report.functions
     assert not found.skipped
     assert {s.reason for s in found.survivors} <= {EQUIVALENT}, survivors(report)
-    assert found.killed.total() > 2 or name in FLAT
+    assert found.killed.total() > 0 or name in FLAT
 
 
 # The self-test tested.

@@ -20,7 +20,7 @@ from gradcheck_cli.engine.op import Op
 from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.errors import MissingExtraError
 from gradcheck_cli.selftest.result import HIDDEN, FunctionResult, SelftestReport, Watch
-from gradcheck_cli.selftest.trial import Mutant, Stand, changed_gradients, some, trial
+from gradcheck_cli.selftest.trial import Candidate, Mutant, Stand, changed_gradients, ready, sampled, trial
 
 Array = np.ndarray[Any, Any]
 DRAWS = 4
@@ -33,28 +33,28 @@ def selftest_ops(
     wants: Callable[[str], bool] | None = None,
     seed: int = 0,
     *,
-    of_each: int | None = None,
+    most: int | None = None,
     watch: Watch | None = None,
 ) -> SelftestReport:
-    """Corrupt the rules of the table's ops (or of those wanted, by name) at their example calls; of each kind `of_each`."""
+    """Corrupt the rules of the table's ops (or of those wanted, by name) at their example calls; with `most` so often each."""
     ops = [op for name, op in sorted(TABLE.items()) if isinstance(op, Op) and (wants is None or wants(name))]
-    found = (_op(op, DRAWS * seed, of_each) for op in ops)
+    found = (_op(op, DRAWS * seed, most) for op in ops)
     with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
         return SelftestReport(tuple(found if watch is None else watch(found, len(ops))))
 
 
-def _op(op: Op, first: int, of_each: int | None) -> FunctionResult:
+def _op(op: Op, first: int, most: int | None) -> FunctionResult:
     """One op; where the drawn inputs hide something, others are drawn."""
     if not op.differentiable:
         return FunctionResult("", None, op.name, Counter(), Counter(), skipped="no derivative")
     for draw in range(first, first + DRAWS):
-        result = _at_draw(op, draw, of_each)
+        result = _at_draw(op, draw, most)
         if all(s.reason != HIDDEN for s in result.survivors):
             break
     return result
 
 
-def _at_draw(op: Op, draw: int, of_each: int | None) -> FunctionResult:
+def _at_draw(op: Op, draw: int, most: int | None) -> FunctionResult:
     result = FunctionResult("", None, op.name, Counter(), Counter())
     try:
         stands = [stand for number, text in enumerate(op.calls) for stand in _stands(op, text, number, draw)]
@@ -67,7 +67,7 @@ def _at_draw(op: Op, draw: int, of_each: int | None) -> FunctionResult:
         return result._replace(skipped="the rule does not pass as it is", verdict=verdict)
     outside = op.family.name == "composite" or bool(op.variadic)
     mutants = [*(changed_gradients(stands) if outside else _changed_rules(op, stands)), *_changed_cotangents()]
-    tally = trial(stands, some(mutants, of_each, lambda m: m))
+    tally = trial(stands, sampled(mutants, most, op.name))
     return result._replace(tried=tally.tried, killed=tally.killed, survivors=tally.survivors, verdict=verdict)
 
 
@@ -150,7 +150,7 @@ def _rule(op: Op, name: str, change: Change) -> Iterator[None]:
         op.rules[name] = own
 
 
-def _changed_rules(op: Op, stands: Sequence[Stand]) -> Iterator[Mutant]:
+def _changed_rules(op: Op, stands: Sequence[Stand]) -> Iterator[Candidate]:
     """The op's own rules with their results changed, before the family fits them to the inputs."""
     found = {key: None for stand in stands for key in stand.subject.look(stand.problem)}
     for name, kind, what in found:
@@ -159,7 +159,7 @@ def _changed_rules(op: Op, stands: Sequence[Stand]) -> Iterator[Mutant]:
             change = stand.subject.changes.get(key)
             return problem if change is None else _with_rule(problem, op, key[0], change)
 
-        yield Mutant(kind, None, f"rule of {name!r}", what, make)
+        yield ready(Mutant(kind, None, f"rule of {name!r}", what, make))
 
 
 def _with_rule(problem: Problem, op: Op, name: str, change: Change) -> Problem:
@@ -175,7 +175,7 @@ def _with_rule(problem: Problem, op: Op, name: str, change: Change) -> Problem:
     return replace(problem, pullback=pullback)
 
 
-def _changed_cotangents() -> Iterator[Mutant]:
+def _changed_cotangents() -> Iterator[Candidate]:
     for what, change in OF_THE_COTANGENT.items():
 
         def make(problem: Problem, stand: Stand, change: Callable[[Array], Array] = change) -> Problem:
@@ -185,4 +185,4 @@ def _changed_cotangents() -> Iterator[Mutant]:
 
             return replace(problem, pullback=pullback)
 
-        yield Mutant("nonlinear", None, "g", what, make)
+        yield ready(Mutant("nonlinear", None, "g", what, make))

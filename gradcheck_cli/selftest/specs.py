@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradcheck_cli.check.problem import Input
 from gradcheck_cli.errors import GradcheckError, Mistake, SpecError
 from gradcheck_cli.run import Planned, plan, settings_from
 from gradcheck_cli.selection import Selection
 from gradcheck_cli.selftest.result import FunctionResult, SelftestReport, Watch
-from gradcheck_cli.selftest.trial import Mutant, Stand, changed_gradients, some, trial
+from gradcheck_cli.selftest.trial import Candidate, Mutant, Stand, changed_gradients, sampled, trial
 from gradcheck_cli.spec.build import problems, with_rules
 from gradcheck_cli.spec.edits import Edit, edits
 from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
@@ -28,24 +28,24 @@ def selftest_specs(
     selection: Selection | None = None,
     options: Mapping[str, Any] | None = None,
     *,
-    of_each: int | None = None,
+    most: int | None = None,
     watch: Watch | None = None,
 ) -> SelftestReport:
-    """Corrupt every rule of the files; of each kind at most `of_each` per function, spread over the rule."""
+    """Corrupt every rule of the files; with `most` only so many times for each function, in as many ways as that allows."""
     overrides = {n: v for n, v in (options or {}).items() if v is not None}
     settings_from(overrides)
     planned, mistakes = plan(paths, selection or Selection())
     by_function: dict[tuple[str, str], list[Planned]] = {}
     for item in planned:
         by_function.setdefault((item.file.path, item.function.name), []).append(item)
-    one = partial(_function, overrides=overrides, mistakes=mistakes, of_each=of_each)
+    one = partial(_function, overrides=overrides, mistakes=mistakes, most=most)
     found = (f for items in by_function.values() if (f := one(items)) is not None)
     functions = tuple(found if watch is None else watch(found, len(by_function)))
     return SelftestReport(functions, tuple(mistakes))
 
 
 def _function(
-    items: list[Planned], overrides: Mapping[str, Any], mistakes: list[Mistake], of_each: int | None
+    items: list[Planned], overrides: Mapping[str, Any], mistakes: list[Mistake], most: int | None
 ) -> FunctionResult | None:
     """One function; None where its inputs cannot be had, which is reported."""
     file, function = items[0].file, items[0].function
@@ -64,7 +64,7 @@ def _function(
     verdict = min((s.result.verdict for s in stands), key=("error", "fail", "inconclusive", "pass").index)
     if verdict in ("fail", "error"):
         return result._replace(skipped="the rule does not pass as it is: gradcheck run says why", verdict=verdict)
-    tally = trial(stands, chain(_edited(file, function, of_each), some(changed_gradients(stands), of_each, lambda m: m)))
+    tally = trial(stands, sampled(chain(_edited(file, function), changed_gradients(stands)), most, function.name))
     return result._replace(tried=tally.tried, killed=tally.killed, survivors=tally.survivors, verdict=verdict)
 
 
@@ -85,26 +85,17 @@ def _stands(file: SpecFile, function: FunctionSpec, case: Case, overrides: Mappi
         yield Stand(make(), case, redraw)
 
 
-def _edited(file: SpecFile, function: FunctionSpec, of_each: int | None) -> Iterator[Mutant]:
+def _edited(file: SpecFile, function: FunctionSpec) -> Iterator[Candidate]:
     """The rule's text, changed; a change that gives no valid rule is none."""
     recompiler = Recompiler(file, function)
-    found = [_Edited(edit, rule) for rule in rule_texts(function) for edit in edits(rule, name_groups(function, rule))]
+    for rule in rule_texts(function):
+        for edit in edits(rule, name_groups(function, rule)):
 
-    def mutant(candidate: _Edited) -> Mutant | None:
-        edit = candidate.edit
-        changed = recompiler.with_text(candidate.rule, edit.text)
-        if changed is None:
-            return None
-        make = lambda problem, stand: with_rules(problem, file, changed, stand.subject)  # noqa: E731
-        return Mutant(edit.kind, edit.location, edit.before, edit.after, make)
+            def build(rule: RuleText = rule, edit: Edit = edit) -> Mutant | None:
+                changed = recompiler.with_text(rule, edit.text)
+                if changed is None:
+                    return None
+                make = lambda problem, stand: with_rules(problem, file, changed, stand.subject)  # noqa: E731
+                return Mutant(edit.kind, edit.location, edit.before, edit.after, make)
 
-    return some(found, of_each, mutant)
-
-
-class _Edited(NamedTuple):
-    edit: Edit
-    rule: RuleText
-
-    @property
-    def kind(self) -> str:
-        return self.edit.kind
+            yield Candidate(edit.kind, build)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, NamedTuple, Protocol, TypeVar
+from itertools import chain, islice, zip_longest
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 
@@ -46,15 +47,12 @@ class Mutant(NamedTuple):
     """From a problem about the right rule, at its stand or at another point, to one about this rule."""
 
 
-class OfAKind(Protocol):
-    """An edit, or a mutant."""
+class Candidate(NamedTuple):
+    """What may become a mutant."""
 
-    @property
-    def kind(self) -> str:
-        """What is changed."""
-
-
-Kind = TypeVar("Kind", bound=OfAKind)
+    kind: str
+    build: Callable[[], Mutant | None]
+    """The mutant; None where the change gives no valid rule."""
 
 
 class Tally(NamedTuple):
@@ -105,7 +103,7 @@ def _changed_inputs(problem: Problem, stand: Stand) -> list[int]:
     return [i for i, a, b in pairs if a is None or b is None or not np.array_equal(a, b)]
 
 
-def changed_gradients(stands: Sequence[Stand]) -> Iterator[Mutant]:
+def changed_gradients(stands: Sequence[Stand]) -> Iterator[Candidate]:
     """The rule's computed gradients, changed; at a point whose shapes do not allow a change the rule stays right."""
     found = {key: (c, stand.problem.inputs[key[0]]) for stand in stands[::-1] for key, c in stand.corruptions.items()}
     for key, (corruption, x) in found.items():
@@ -114,18 +112,28 @@ def changed_gradients(stands: Sequence[Stand]) -> Iterator[Mutant]:
             own = stand.corruptions.get(key)
             return problem if own is None else corrupted(problem, key[0], own.change)
 
-        yield Mutant(corruption.kind, x.location, f"gradient of {x.name!r}", corruption.what, make)
+        yield ready(Mutant(corruption.kind, x.location, f"gradient of {x.name!r}", corruption.what, make))
 
 
-def some(candidates: Iterable[Kind], of_each: int | None, mutant: Callable[[Kind], Mutant | None]) -> Iterator[Mutant]:
-    """A mutant of every candidate that makes one; with `of_each` only so many of each kind, spread over the whole."""
-    if of_each is None:
-        yield from (m for m in map(mutant, candidates) if m is not None)
+def ready(mutant: Mutant) -> Candidate:
+    """A mutant as a candidate."""
+    return Candidate(mutant.kind, lambda: mutant)
+
+
+def sampled(candidates: Iterable[Candidate], most: int | None, key: str) -> Iterator[Mutant]:
+    """All mutants; or at most so many, of as many kinds as that allows, which ones depending on `key` only."""
+    if most is None:
+        yield from (m for m in (c.build() for c in candidates) if m is not None)
         return
-    by_kind: dict[str, list[Kind]] = {}
+    by_kind: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         by_kind.setdefault(candidate.kind, []).append(candidate)
-    for members in by_kind.values():
-        stride = max(1, -(-len(members) // of_each))
-        spread = [m for start in range(stride) for m in members[start::stride]]
-        yield from islice((m for m in map(mutant, spread) if m is not None), of_each)
+    start = crc32(key.encode())
+    kinds = [_rotated(members, start) for members in _rotated(list(by_kind.values()), start)]
+    turns = chain.from_iterable(zip_longest(*kinds))
+    yield from islice((m for m in (c.build() for c in turns if c is not None) if m is not None), most)
+
+
+def _rotated(values: list[Any], start: int) -> list[Any]:
+    k = start % max(1, len(values))
+    return values[k:] + values[:k]
