@@ -197,6 +197,30 @@ def test_description(z):
     assert all(e.source < e.target for e in graph.edges)
 
 
+def test_parameters_that_say_something_are_described():
+    x = array(2, 3)
+
+    def params(y):
+        return dict(describe(y).nodes[-1].params)
+
+    assert params(ops.sum(x)) == params(ops.sum(x, axis=None)) == {}
+    assert params(ops.sum(x, axis=0)) == {"axis": "0"}
+    assert params(ops.sum(x, axis=(0, 1), keepdims=True)) == {"axis": "(0, 1)", "keepdims": "True"}
+    assert params(x[0, 1:]) == {"index": "(0, 1:)"}
+    assert params(x[::2, ..., None]) == {"index": "(::2, ..., None)"}
+    assert params(x[np.array([0, 1])]) == {"index": "int64 (2,)"}
+    assert params(ops.einsum("ij->ji", x)) == {"subscripts": "ij->ji"}
+    assert params(ops.reshape(x, (6,))) == {"shape": "(6,)"}
+
+
+@pytest.mark.parametrize("format", ["dot", "mermaid", "svg"])
+def test_parameters_are_drawn(format):
+    assert "axis=1" in draw_graph(ops.sum(array(2, 3), axis=1), format)
+    assert "axis" not in draw_graph(ops.sum(array(2, 3)), format)
+    arrow = {"dot": "subscripts=ij->ji", "mermaid": "subscripts=ij#45;#62;ji", "svg": "subscripts=ij-&gt;ji"}[format]
+    assert arrow in draw_graph(ops.einsum("ij->ji", array(2, 3)), format)
+
+
 def test_description_needs_a_graph():
     with pytest.raises(UsageError, match="no output requires grad"):
         describe(Tensor(1.0))
@@ -563,6 +587,13 @@ def test_table(gradcheck):
     assert ["x", "(2,3)", "48", "B", "quadratic"] in rows
     assert "?: flops of 1 node unknown" in out
     assert "--expand shows the ops of its forward" in out
+
+
+def test_scalars_that_a_rule_of_a_spec_reads_are_kept(gradcheck):
+    """The forward of squared_affine saves w, x and y: so does its rule, which reads the same."""
+    out = gradcheck("graph", TUTORIAL, "-k", "squared_affine[default]")[1]
+    assert "squared_affine.y" in out
+    assert re.search(r"^squared_affine +4 +3 +2 +3 +3 +1 +1 +24 ", out, re.M)
 
 
 def test_table_of_the_forward(gradcheck):
