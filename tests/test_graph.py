@@ -395,6 +395,17 @@ def test_hostile_names(name):
     assert re.fullmatch(r"[\w .,()=#;]*", label.replace("<br/>", ""))
 
 
+@pytest.mark.parametrize(("name", "shown_as"), [("$$x$$", "$ $ x$ $ "), ("a$$$$b", "a$ $ $ $ b"), ("\ufb02°°60¶ß", "fl°°60¶ß")])
+def test_what_mermaid_reads_even_in_codes_is_written_otherwise(name, shown_as):
+    """It reads mathematics after it has read the codes, and codes from what it puts in their place."""
+    (label,) = re.findall(r'n0\(\["(.*)<br/>leaf"\]\)', draw_graph(-leaf(1.0, name), "mermaid"))
+    assert re.sub(r"#(\d+);", lambda m: chr(int(m[1])), label) == shown_as
+
+
+def test_graphviz_gets_no_code_beyond_its_16_bits():
+    assert 'label="U+1F600 &#20013;\\nleaf"' in draw_graph(-leaf(1.0, "\U0001f600 中"), "dot")
+
+
 # The layout.
 
 
