@@ -25,6 +25,7 @@ from gradcheck_cli.report.graph.crossings import crossings, ordered
 from gradcheck_cli.report.graph.labels import scaled, shown, size
 from gradcheck_cli.report.graph.layers import Wire, layered
 from gradcheck_cli.report.graph.layout import Box, layout
+from gradcheck_cli.report.graph.relaxing import relaxed
 
 SPECS = ROOT / "specs"
 TUTORIAL = str(SPECS / "tutorial.yaml")
@@ -194,6 +195,30 @@ def test_description(z):
     assert [(y.name, y.source) for y in graph.outputs] == [("z", 5)]
     assert [(s.name, s.leaf) for s in graph.nodes[2].saved] == [("x1", "w"), ("x2", "x")]
     assert all(e.source < e.target for e in graph.edges)
+
+
+def test_parameters_that_say_something_are_described():
+    x = array(2, 3)
+
+    def params(y):
+        return dict(describe(y).nodes[-1].params)
+
+    assert params(ops.sum(x)) == params(ops.sum(x, axis=None)) == {}
+    assert params(ops.sum(x, axis=0)) == {"axis": "0"}
+    assert params(ops.sum(x, axis=(0, 1), keepdims=True)) == {"axis": "(0, 1)", "keepdims": "True"}
+    assert params(x[0, 1:]) == {"index": "(0, 1:)"}
+    assert params(x[::2, ..., None]) == {"index": "(::2, ..., None)"}
+    assert params(x[np.array([0, 1])]) == {"index": "int64 (2,)"}
+    assert params(ops.einsum("ij->ji", x)) == {"subscripts": "ij->ji"}
+    assert params(ops.reshape(x, (6,))) == {"shape": "(6,)"}
+
+
+@pytest.mark.parametrize("format", ["dot", "mermaid", "svg"])
+def test_parameters_are_drawn(format):
+    assert "axis=1" in draw_graph(ops.sum(array(2, 3), axis=1), format)
+    assert "axis" not in draw_graph(ops.sum(array(2, 3)), format)
+    arrow = {"dot": "subscripts=ij->ji", "mermaid": "subscripts=ij#45;#62;ji", "svg": "subscripts=ij-&gt;ji"}[format]
+    assert arrow in draw_graph(ops.einsum("ij->ji", array(2, 3)), format)
 
 
 def test_description_needs_a_graph():
@@ -370,6 +395,17 @@ def test_hostile_names(name):
     assert re.fullmatch(r"[\w .,()=#;]*", label.replace("<br/>", ""))
 
 
+@pytest.mark.parametrize(("name", "shown_as"), [("$$x$$", "$ $ x$ $ "), ("a$$$$b", "a$ $ $ $ b"), ("\ufb02°°60¶ß", "fl°°60¶ß")])
+def test_what_mermaid_reads_even_in_codes_is_written_otherwise(name, shown_as):
+    """It reads mathematics after it has read the codes, and codes from what it puts in their place."""
+    (label,) = re.findall(r'n0\(\["(.*)<br/>leaf"\]\)', draw_graph(-leaf(1.0, name), "mermaid"))
+    assert re.sub(r"#(\d+);", lambda m: chr(int(m[1])), label) == shown_as
+
+
+def test_graphviz_gets_no_code_beyond_its_16_bits():
+    assert 'label="U+1F600 &#20013;\\nleaf"' in draw_graph(-leaf(1.0, "\U0001f600 中"), "dot")
+
+
 # The layout.
 
 
@@ -430,6 +466,47 @@ def test_a_tree_is_drawn_without_crossings():
     assert crossings(ordered(net), net) == 0
 
 
+def test_inputs_stand_right_above_their_step():
+    """A recurrence: of its inputs each stands in the layer above the box that uses it, and outputs in the one below."""
+    steps = 6
+    inputs, states, outputs = range(steps), range(steps, 2 * steps), range(2 * steps, 3 * steps)
+    wires = [Wire(inputs[k], 0, states[k]) for k in range(steps)] + [Wire(states[k], 0, outputs[k]) for k in range(steps)]
+    wires += [Wire(a, 0, b) for a, b in pairwise(states)]
+    net = layered(3 * steps, wires)
+    layer = {point: k for k, points in enumerate(net.layers) for point in points}
+    assert len(layer) == 3 * steps  # nothing has to bend
+    assert all(layer[states[k]] - layer[inputs[k]] == layer[outputs[k]] - layer[states[k]] == 1 for k in range(steps))
+
+
+def length(net, xs):
+    """The sum of squares of how far lines go sideways."""
+    return sum((xs[p] - xs[other]) ** 2 for p, others in enumerate(net.below) for other in others)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_relaxing_shortens_lines_and_keeps_distances_and_long_lines(seed):
+    net = layered(40, random_net(seed, 40)[1])
+    widths = [30.0 if p < 40 else 6.0 for p in range(len(net.below))]
+    layers = ordered(net)
+    before = placed(net, layers, widths)
+    after = relaxed(net, layers, before, widths)
+    assert length(net, after) < length(net, before)
+    for layer in layers:
+        for a, b in pairwise(layer):
+            assert after[b] - after[a] >= (widths[a] + widths[b]) / 2 + 22 - 1e-9
+    for p, others in enumerate(net.below):
+        for other in others:
+            straight = p >= 40 and other >= 40 and abs(before[p] - before[other]) < 1e-9
+            assert not straight or after[p] == after[other]
+
+
+def test_relaxing_finds_the_middle():
+    """A box above three, with nothing beside it, goes over the middle of them."""
+    net = layered(4, [Wire(0, 0, k) for k in (1, 2, 3)])
+    after = relaxed(net, [[0], [1, 2, 3]], {0: 0.0, 1: 0.0, 2: 60.0, 3: 120.0}, [20.0] * 4)
+    assert after[0] == pytest.approx(after[2], abs=1e-3)
+
+
 def test_crossings_against_all_pairs():
     for seed in range(5):
         net = layered(40, random_net(seed, 40)[1])
@@ -475,9 +552,11 @@ def test_a_large_graph_is_refused_at_once():
 
 
 def test_a_tangled_graph_is_refused():
-    outputs = [ops.sin(leaf(1.0)) for _ in range(480)]
-    total = outputs[0]
-    for y in outputs[1:]:
+    values = [leaf(1.0)]
+    for _ in range(150):
+        values.append(ops.sin(values[-1]))
+    total = values[-1]
+    for y in reversed(values[:-1]):  # the first values are needed last
         total = total + y
     with pytest.raises(UsageError, match="12,000 boxes and bends"):
         draw_graph(total, "svg")
@@ -519,6 +598,13 @@ def test_table(gradcheck):
     assert ["x", "(2,3)", "48", "B", "quadratic"] in rows
     assert "?: flops of 1 node unknown" in out
     assert "--expand shows the ops of its forward" in out
+
+
+def test_scalars_that_a_rule_of_a_spec_reads_are_kept(gradcheck):
+    """The forward of squared_affine saves w, x and y: so does its rule, which reads the same."""
+    out = gradcheck("graph", TUTORIAL, "-k", "squared_affine[default]")[1]
+    assert "squared_affine.y" in out
+    assert re.search(r"^squared_affine +4 +3 +2 +3 +3 +1 +1 +24 ", out, re.M)
 
 
 def test_table_of_the_forward(gradcheck):

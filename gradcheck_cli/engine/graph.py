@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from gradcheck_cli.engine.counts import short_name
 from gradcheck_cli.engine.node import AccumulateGrad, Node, edge_of
@@ -41,6 +43,8 @@ class GraphNode(NamedTuple):
     saved: tuple[SavedValue, ...] = ()
     freed: bool = False
     """Whether what it kept has been released."""
+    params: tuple[tuple[str, str], ...] = ()
+    """Static parameters, such as an axis, by name; those that are not what they are by default."""
 
 
 class GraphEdge(NamedTuple):
@@ -137,7 +141,28 @@ def _described(node: Node, given: Mapping[int, str], own: Mapping[int, str]) -> 
     saved = tuple(
         SavedValue(name, Value(a.shape, str(a.dtype)), a.nbytes, own.get(id(a), "")) for name, a in node.saved_values()
     )
-    return GraphNode(short_name(node), "custom" if node.is_custom else "op", outputs, saved, node.freed)
+    return GraphNode(short_name(node), "custom" if node.is_custom else "op", outputs, saved, node.freed, tuple(_params(node)))
+
+
+def _params(node: Node) -> Iterator[tuple[str, str]]:
+    if isinstance(node, OpNode):
+        default = {p.name: p.default for p in node.op.signature}
+        for name, value in node.params.items():
+            same = type(value) is type(default.get(name)) and not isinstance(value, np.ndarray) and value == default[name]
+            if not same:
+                yield name, _written(value)
+
+
+def _written(value: Any) -> str:
+    """A parameter as one would write it; of an array dtype and shape only."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}" if value.ndim else str(value)
+    if isinstance(value, slice):
+        ends = [value.start, value.stop, *([] if value.step is None else [value.step])]
+        return ":".join("" if end is None else str(end) for end in ends)
+    if isinstance(value, tuple | list):
+        return f"({', '.join(map(_written, value))}{',' if len(value) == 1 else ''})"
+    return "..." if value is Ellipsis else str(value)
 
 
 def _leaf_name(node: AccumulateGrad, given: Mapping[int, str]) -> str:

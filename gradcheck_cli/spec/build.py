@@ -75,7 +75,9 @@ class SpecFunction:
             locations=dict(rule.locations or {}),
         )
         reads = self._rule_reads()
-        node.keep = lambda: [(n, v) for n, v in scope.items() if n in reads and isinstance(v, np.ndarray)]
+        # What NumPy computes from arrays without axes is no array, and kept all the same.
+        kept = [(n, np.asarray(v)) for n, v in scope.items() if n in reads and isinstance(v, np.ndarray | np.generic)]
+        node.keep = lambda: kept
         return tuple(Tensor._wrap(y, node, k) if y.dtype.kind in "fc" else Tensor._wrap(y) for k, y in enumerate(outputs))
 
     def _scope(self, inputs: Sequence[Any], outputs: Sequence[Any], names: Mapping[str, Any]) -> dict[str, Any]:

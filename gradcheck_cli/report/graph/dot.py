@@ -52,6 +52,9 @@ def quoted(*lines: str) -> str:
 
 
 def _character(char: str) -> str:
+    """Graphviz reads codes of at most 16 bits: of what lies beyond, the code is shown."""
+    if ord(char) > 0xFFFF:
+        return f"U+{ord(char):X}"
     if char in '"\\':
         return "\\" + char
     return char if char.isascii() and char != "&" else f"&#{ord(char)};"

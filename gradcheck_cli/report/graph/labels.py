@@ -25,9 +25,9 @@ def shown(name: str, longest: int = LONGEST) -> str:
 
 
 def caption(node: GraphNode) -> list[str]:
-    """The node's name, and its kind where that is not an operation."""
+    """The node's name, and its kind where that is not an operation; of an operation the parameters."""
     if node.kind == "op":
-        return [shown(node.name)]
+        return [shown(node.name), *(shown(f"{name}={value}") for name, value in node.params)]
     return [shown(node.name), KINDS[node.kind]] if node.name else [KINDS[node.kind]]
 
 

@@ -35,7 +35,7 @@ class Layered(NamedTuple):
 
 
 def layered(boxes: int, wires: Sequence[Wire]) -> Layered:
-    """Layers by the longest way. Sources stand before what uses them; lines from one port share their bends."""
+    """Layers by the longest way down. Sources stand before what uses them; lines from one port share their bends."""
     rank = _ranks(boxes, wires)
     lowest: dict[tuple[int, int], int] = {}
     for wire in wires:
@@ -68,18 +68,22 @@ def _leaning(wires: Sequence[Wire], routes: Sequence[Sequence[int]]) -> dict[tup
 
 
 def _ranks(boxes: int, wires: Sequence[Wire]) -> list[int]:
-    """Boxes are numbered so that a wire leads to a higher number."""
-    rank = [0] * boxes
+    """Each box as near as possible to what uses it, so that an input stands beside its step; an output below its source.
+
+    Boxes are numbered so that a wire leads to a higher number.
+    """
     users: list[list[int]] = [[] for _ in range(boxes)]
     sources: list[list[int]] = [[] for _ in range(boxes)]
     for source, _, target in wires:
         users[source].append(target)
         sources[target].append(source)
-    for k in range(boxes):
-        rank[k] = max((rank[s] + 1 for s in sources[k]), default=0)
+    height = [0] * boxes
     for k in reversed(range(boxes)):
-        if len(set(users[k])) > len(set(sources[k])):  # moved down its lines get shorter; a leaf stands above its user
-            rank[k] = min(rank[u] for u in users[k]) - 1
+        height[k] = max((height[u] + 1 for u in users[k]), default=0)
+    rank = [max(height) - h for h in height]
+    for k in range(boxes):
+        if sources[k] and not users[k]:
+            rank[k] = max(rank[s] for s in sources[k]) + 1
     return rank
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from gradcheck_cli.report.graph.columns import placed
 from gradcheck_cli.report.graph.crossings import ordered
 from gradcheck_cli.report.graph.layers import Layered, Wire, layered
+from gradcheck_cli.report.graph.relaxing import relaxed
 
 BEND_WIDTH = 6.0
 STUB = 17.0
@@ -56,7 +57,7 @@ def layout(boxes: Sequence[Box], wires: Sequence[Wire]) -> Layout:
     net = layered(len(boxes), wires)
     layers = ordered(net)
     widths = [2 * boxes[p].reach if p < len(boxes) else BEND_WIDTH for p in range(len(net.below))]
-    middles = placed(net, layers, widths)
+    middles = relaxed(net, layers, placed(net, layers, widths), widths)
     heights = [max((boxes[p].height for p in layer if p < len(boxes)), default=0.0) for layer in layers]
     tops = _tops(net, layers, middles, heights)
     level = {p: k for k, layer in enumerate(layers) for p in layer}

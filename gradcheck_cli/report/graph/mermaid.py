@@ -73,5 +73,10 @@ def _node(key: str, kind: str, lines: list[str]) -> str:
 
 
 def quoted(*lines: str) -> str:
-    """A quoted label that shows exactly these lines: every character that could mean something is an entity code."""
-    return '"' + "<br/>".join("".join(c if c in _PLAIN else f"#{ord(c)};" for c in line) for line in lines) + '"'
+    """A quoted label that shows these lines: every character that could mean something is an entity code.
+
+    Two things act even so, and are written otherwise: `$$` begins mathematics, and the ligature fl is the first character
+    of what Mermaid puts in a code's place before it reads the text.
+    """
+    harmless = (line.replace("$$", "$ $ ").replace("\ufb02", "fl") for line in lines)
+    return '"' + "<br/>".join("".join(c if c in _PLAIN else f"#{ord(c)};" for c in line) for line in harmless) + '"'
