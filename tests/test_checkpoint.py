@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -131,6 +132,50 @@ def test_several_outputs_and_other_values():
     assert np.array_equal(x.grad.data, [2.0, 2.0, 2.0])
 
 
+def test_nested_results():
+    class Pair(NamedTuple):
+        one: Tensor
+        other: Tensor
+
+    def f(x):
+        return {"a": x * 2.0, "rest": [Pair(ops.exp(x), ops.argmax(x)), (x * x, "text")]}
+
+    x = leaf()
+    found = checkpoint(f, x)
+    (pair, (square, text)) = found["rest"]
+    assert (type(pair), int(pair.other), text) == (Pair, 2, "text")
+    (ops.sum(found["a"]) + ops.sum(pair.one * 3.0) + ops.sum(square * 5.0)).backward()
+    assert np.allclose(x.grad.data, 2 + 3 * np.exp(X) + 10 * X, rtol=1e-15)
+
+
+def test_an_error_in_the_segment_leaves_no_trace():
+    def fails(x):
+        ops.exp(x)
+        raise KeyError("inside")
+
+    x = leaf()
+    with pytest.raises(KeyError):
+        checkpoint(fails, x)
+    y = checkpoint(lambda x: x * 2.0, x)
+    assert len(y.grad_fn.next_functions) == 1
+    later = iter([lambda x: x * 2.0, fails])
+    y = checkpoint(lambda x: next(later)(x), x)
+    state = np.random.get_state()[1].tolist()
+    with pytest.raises(KeyError):
+        y.sum().backward()
+    assert np.random.get_state()[1].tolist() == state
+    (x * 3.0).sum().backward()
+    assert np.array_equal(x.grad.data, [3.0, 3.0, 3.0])
+
+
+def test_as_pytorch_calls_it():
+    x = leaf()
+    checkpoint(ops.exp, x, use_reentrant=False).sum().backward()
+    assert np.allclose(x.grad.data, np.exp(X), rtol=1e-15)
+    with pytest.raises(GradcheckError, match="without reentrance only"):
+        checkpoint(ops.exp, x, use_reentrant=True)
+
+
 def test_where_nothing_requires_grad_it_is_a_call():
     runs = []
     y = checkpoint(lambda x: runs.append(1) or x * 2.0, Tensor(X))
@@ -239,6 +284,14 @@ def test_mistakes_are_said():
     y = checkpoint(lambda x: x[: sizes.pop(0)], leaf())
     with pytest.raises(GradcheckError, match=r"must compute the same.*float64 \(3,\) first, and now float64 \(2,\)"):
         y.sum().backward()
+    dtypes = ["float64", "float32"]
+    y = checkpoint(lambda x: ops.astype(x, dtypes.pop(0)), leaf())
+    with pytest.raises(GradcheckError, match=r"float64 \(3,\) first, and now float32 \(3,\)"):
+        y.sum().backward()
+    counts = [1, 2]
+    y = checkpoint(lambda x: [x] * counts.pop(0), leaf())
+    with pytest.raises(GradcheckError, match="must compute the same"):
+        y[0].sum().backward()
     x = leaf()
     u = x * 1.0
     y = checkpoint(ops.exp, u)

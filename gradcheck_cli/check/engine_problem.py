@@ -16,7 +16,7 @@ from gradcheck_cli.engine.counts import count_graph
 from gradcheck_cli.engine.modes import enable_grad, no_grad
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
-from gradcheck_cli.errors import MissingExtraError, RuleError, SpecError
+from gradcheck_cli.errors import EngineError, MissingExtraError, RuleError, SpecError
 
 Array = np.ndarray[Any, Any]
 
@@ -71,13 +71,7 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
         def vjp(cotangents: Sequence[Array]) -> Sequence[Array | None]:
             if not live:
                 return [None] * len(leaves)
-            found = grad(
-                [outputs[k] for k in live],
-                leaves,
-                [cotangents[k] for k in live],
-                retain_graph=True,
-                allow_unused=True,
-            )
+            found = _pulled([outputs[k] for k in live], leaves, [cotangents[k] for k in live], retain_graph=True)
             return [None if g is None else g.data for g in found]
 
         differentiable = tuple(y.requires_grad for y in outputs) if live else ()
@@ -95,6 +89,16 @@ def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Ten
         raise
     except Exception as error:
         raise RuleError("raised", f"recording the forward raised {type(error).__name__}: {error}") from error
+
+
+def _pulled(outputs: list[Tensor], inputs: list[Tensor], cotangents: list[Any], **how: bool) -> Sequence[Tensor | None]:
+    """The gradients. What the engine refuses there, such as `numpy()` of a tensor that requires grad, is the rule's doing."""
+    try:
+        return grad(outputs, inputs, cotangents, allow_unused=True, **how)
+    except RuleError:
+        raise
+    except EngineError as error:
+        raise RuleError("raised", f"the rule raised {type(error).__name__}: {error}") from error
 
 
 def engine_problem(name: str, inputs: Sequence[Input], function: Callable[..., Any], **rest: Any) -> Problem:
@@ -119,13 +123,7 @@ def second_order(problem: Problem, function: Callable[..., Any]) -> Problem:
         wanted = [tensors[i] for i in places]
         if not live:
             return [Tensor(np.zeros(x.shape)) for x in wanted]
-        found = grad(
-            [outputs[k] for k in live],
-            wanted,
-            [cotangents[k] for k in live],
-            create_graph=create_graph,
-            allow_unused=True,
-        )
+        found = _pulled([outputs[k] for k in live], wanted, [cotangents[k] for k in live], create_graph=create_graph)
         return [Tensor(np.zeros(x.shape)) if g is None else g for g, x in zip(found, wanted, strict=True)]
 
     def gradients(*tensors: Tensor) -> tuple[Tensor, ...]:

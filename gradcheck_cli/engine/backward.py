@@ -168,9 +168,11 @@ def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
                 f"this one has shape {y.shape} and dtype {y.dtype}; pass gradient= of that shape"
             )
         gradient = np.ones(y.shape, y.dtype)
-    g = gradient if isinstance(gradient, Tensor) else Tensor._wrap(np.asarray(gradient, dtype=y.dtype))
+    g = gradient if isinstance(gradient, Tensor) else Tensor._wrap(np.asarray(gradient))
     if g.shape != y.shape:
         raise GraphError(f"gradient has shape {g.shape}, but must have the output's shape {y.shape}")
+    if g.dtype.kind == "c" and y.dtype.kind != "c":
+        raise GraphError(f"gradient must be real, as the output is, but has dtype {g.dtype}")
     if g.dtype != y.dtype:
         g = Tensor._wrap(g.data.astype(y.dtype)) if not create_graph else g.astype(str(y.dtype))
     return g if create_graph else g.data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,25 +15,32 @@ from gradcheck_cli.engine.versions import CLOCK
 from gradcheck_cli.errors import GraphError
 
 
-def checkpoint(function: Callable[..., Any], *args: Any, preserve_rng_state: bool = True, **kwargs: Any) -> Any:
+def checkpoint(
+    function: Callable[..., Any],
+    *args: Any,
+    preserve_rng_state: bool = True,
+    use_reentrant: bool = False,
+    **kwargs: Any,
+) -> Any:
     """`function(*args, **kwargs)`, with its intermediate values computed again by backward instead of being kept.
 
     As torch.utils.checkpoint.checkpoint without reentrance: gradients flow to the arguments and to every other tensor that the
-    function uses; it may return a tensor, or a tuple or list of which some are tensors. It has to do the same when it
-    runs again: NumPy's global random state, and that of generators among the arguments, is put back for the while
-    (`preserve_rng_state`). One more run of the function for every backward.
+    function uses; it may return a tensor, or tuples, lists and dictionaries of which some values are tensors. It has to do the
+    same when it runs again: NumPy's global random state, and that of generators among the arguments, is put back for the
+    while (`preserve_rng_state`). One more run of the function for every backward. Raises GraphError there where the function
+    returns other shapes or dtypes than the first time, and at once for `use_reentrant=True`.
     """
+    if use_reentrant:
+        raise GraphError("checkpoint() works without reentrance only: leave use_reentrant out, or set it to False")
     if not MODE.enabled:
         return function(*args, **kwargs)
     segment = _Segment(function, args, kwargs, preserve_rng_state)
     result, used = segment.first_run()
-    values = result if isinstance(result, tuple | list) else (result,)
-    if not used or not any(map(_differentiable, values)):
+    outputs = list(_tensors_in(result))
+    if not used or not outputs:
         return result
-    node = CheckpointNode(segment, used, [y for y in values if _differentiable(y)])
-    numbers = iter(range(len(node.output_meta)))
-    made = [Tensor._wrap(y.data, node, next(numbers)) if _differentiable(y) else y for y in values]
-    return type(result)(made) if isinstance(result, tuple | list) else made[0]
+    node = CheckpointNode(segment, used, outputs)
+    return _with_tensors(result, iter([Tensor._wrap(y.data, node, k) for k, y in enumerate(outputs)]))
 
 
 class CheckpointNode(Node):
@@ -93,8 +100,7 @@ class _Segment:
                 result = self.function(*self.args, **self.kwargs)
         finally:
             MODE.seen = before
-        values = result if isinstance(result, tuple | list) else (result,)
-        returned = [y for y in values if isinstance(y, Tensor) and y.requires_grad]  # inputs that are passed on as they are
+        returned = [y for y in _tensors_in(result) if y.requires_grad]  # inputs that are passed on as they are
         return result, {edge_of(x): x for x in (*seen, *returned)}
 
     def run_again(self, expected: Sequence[tuple[tuple[int, ...], Any]]) -> list[Tensor]:
@@ -108,8 +114,7 @@ class _Segment:
             MODE.seen = seen
             if self.random is not None and after is not None:
                 self.random.restore(after)
-        values = result if isinstance(result, tuple | list) else (result,)
-        outputs = [y for y in values if _differentiable(y)]
+        outputs = list(_tensors_in(result))
         found = [(y.shape, y.dtype) for y in outputs]
         if found != list(expected):
             raise GraphError(
@@ -141,8 +146,25 @@ class _RandomState:
             generator.bit_generator.state = own
 
 
-def _differentiable(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.dtype.kind in "fc"
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    """The floating and complex tensors of a result, in order."""
+    if isinstance(value, Tensor):
+        yield from [value] if value.dtype.kind in "fc" else []
+    elif isinstance(value, tuple | list | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _tensors_in(part)
+
+
+def _with_tensors(value: Any, tensors: Iterator[Tensor]) -> Any:
+    """The same result with other floating and complex tensors."""
+    if isinstance(value, Tensor):
+        return next(tensors) if value.dtype.kind in "fc" else value
+    if isinstance(value, dict):
+        return {key: _with_tensors(part, tensors) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        parts = [_with_tensors(part, tensors) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return value
 
 
 def _shown(meta: Sequence[tuple[tuple[int, ...], Any]]) -> str:

@@ -17,7 +17,9 @@ from gradcheck_cli.errors import GraphError
 def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False) -> tuple[Any, Any]:
     """`func(*inputs)` and J' v. `v` has the structure of the outputs, and may be left out for a single number."""
     call = _Call(func, inputs)
-    cotangents = v if isinstance(v, tuple | list) else (v,) * len(call.outputs)
+    cotangents = v if isinstance(v, tuple | list) else (v,)
+    if len(cotangents) != len(call.outputs):
+        raise GraphError(f"{len(call.outputs)} outputs need {len(call.outputs)} cotangents, {len(cotangents)} were given")
     found = call.pull(call.outputs, cotangents, create_graph)
     return call.result(create_graph), call.as_inputs(found)
 
