@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck_cli import Function, GradcheckError, Tensor, checkpoint, grad, hessian, hvp, jacobian, jvp, no_grad, ops, vjp
+from gradcheck_cli import Function, GradcheckError, Tensor, checkpoint, grad, hessian, hvp, jvp, no_grad, ops, vjp
 
 X = np.array([0.3, -1.2, 0.7])
 T = np.array([1.0, -2.0, 0.5])
@@ -159,52 +159,3 @@ def test_the_two_modes_agree():
     ahead, back = (sum(np.sum(a.data * b) for a, b in zip(p, q, strict=True)) for p, q in ((Ju, v), (Jv, u)))
     assert abs(ahead - back) <= 1e-14 * (abs(ahead) + abs(back))
     assert abs(ahead - back * (1 + 1e-10)) > 1e-14 * (abs(ahead) + abs(back))
-
-
-# The functions of torch.autograd.functional.
-
-
-def test_jacobians():
-    J = jacobian(lambda x: x**2, X)
-    assert close(J, np.diag(2 * X))
-    blocks = jacobian(lambda x, y: (x * y, ops.sum(x)), (X, T))
-    assert [[b.shape for b in row] for row in blocks] == [[(3, 3), (3, 3)], [(3,), (3,)]]
-    assert close(blocks[0][1], np.diag(X))
-    assert close(blocks[1][1], np.zeros(3))
-    assert jacobian(lambda x: ops.outer(x, x), X).shape == (3, 3, 3)
-    assert jacobian(lambda x: x[:0], X).shape == (0, 3)
-
-
-def test_vjp_and_hvp():
-    y, g = vjp(lambda x, w: x * w, (X, T), np.ones(3))
-    assert close(y, X * T)
-    assert isinstance(g, tuple)
-    assert close(g[0], T)
-    assert close(g[1], X)
-    value, h = hvp(lambda x, w: ops.sum(x**2 * w), (X, T), (T, X))
-    assert close(value, np.sum(X**2 * T))
-    assert close(h[0], 2 * T * T + 2 * X * X)
-    assert close(h[1], 2 * X * T)
-    assert close(hvp(ops.sum, X, T)[1], np.zeros(3)), "a linear function"
-    with pytest.raises(GradcheckError, match="one real number"):
-        hvp(ops.sin, X, T)
-
-
-def test_hessians():
-    H = hessian(lambda x: ops.sum(x**3), X)
-    assert close(H, np.diag(6 * X))
-    blocks = hessian(lambda x, w: ops.sum(x**2 * w), (X, T))
-    assert close(blocks[0][0], np.diag(2 * T))
-    assert close(blocks[0][1], np.diag(2 * X))
-    assert close(blocks[1][1], np.zeros((3, 3)))
-    assert np.array_equal(hessian(ops.sum, X).data, np.zeros((3, 3)))
-
-
-def test_they_can_be_differentiated():
-    x = Tensor(X, requires_grad=True)
-    J = jacobian(lambda x: x**3, x, create_graph=True)
-    (g,) = grad(ops.sum(J), x)
-    assert close(g, 6 * X)
-    H = hessian(lambda x: ops.sum(x**4), x, create_graph=True)
-    (g,) = grad(ops.sum(H), x)
-    assert close(g, 24 * X)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
 from gradcheck_cli.engine.backward import grad
@@ -122,9 +123,9 @@ def second_order(problem: Problem, function: Callable[..., Any]) -> Problem:
         live = [k for k, y in enumerate(outputs) if y.requires_grad]
         wanted = [tensors[i] for i in places]
         if not live:
-            return [Tensor(np.zeros(x.shape)) for x in wanted]
+            return [Tensor(np.zeros(x.shape, x.dtype)) for x in wanted]
         found = _pulled([outputs[k] for k in live], wanted, [cotangents[k] for k in live], create_graph=create_graph)
-        return [Tensor(np.zeros(x.shape)) if g is None else g for g, x in zip(found, wanted, strict=True)]
+        return [Tensor(np.zeros(x.shape, x.dtype)) if g is None else g for g, x in zip(found, wanted, strict=True)]
 
     def gradients(*tensors: Tensor) -> tuple[Tensor, ...]:
         return tuple(first(tensors[:count], tensors[count:], create_graph=True))
@@ -134,7 +135,7 @@ def second_order(problem: Problem, function: Callable[..., Any]) -> Problem:
         return [g.data for g in first(tensors, arrays[count:], create_graph=False)]
 
     arrays = [np.asarray(y) for y in problem.primal(*[x.value for x in problem.inputs])]
-    names = problem.outputs if len(problem.outputs) > 1 else ("grad",)
+    names = Outputs(problem.outputs, arrays, ()).names if len(arrays) > 1 else ["grad"]
     cotangents = [
         Input(
             name if name == "grad" else f"grad_{name}",
