@@ -10,6 +10,7 @@ import numpy as np
 from gradcheck_cli.check.claimed import Outputs, broken
 from gradcheck_cli.check.constant_rule import AFTER, used_at
 from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.coordinates import WIDER
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
@@ -140,7 +141,7 @@ def _different(
         with np.errstate(all="ignore"):
             measures = [c for c in (a, b, None if sizes is None else sizes[k]) if c is not None]
             size = sum(np.nanmax(np.abs(c), initial=0.0) for c in measures)
-            unit = 1e-4 if a.dtype == np.float32 else ALIKE
+            unit = 1e-4 if a.dtype in WIDER else ALIKE
             close = np.abs(a - b) <= (4 * 2.0**-52 if exact and unit == ALIKE else unit) * size
         if not np.all(close | (np.isnan(a) & np.isnan(b))):
             return name
