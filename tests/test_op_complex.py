@@ -15,7 +15,7 @@ from differences import slope
 from op_cases import DIFFERENTIABLE, Case, cases, generator
 from second_order import check_second_order, inner, like
 
-from gradcheck_cli.engine import Tensor, grad, ops
+from gradcheck_cli.engine import Tensor, grad, jvp, ops
 from gradcheck_cli.errors import GraphError
 
 # Orders and steps mean nothing for complex numbers; what NumPy refuses by itself (arctan2, say) need not be named.
@@ -80,6 +80,37 @@ def test_first_order(name: str) -> None:
 def test_second_order(name: str) -> None:
     for case, gs, rng in spun(name):
         check_second_order(case, gs, rng)
+
+
+@complex_ops
+def test_forward_mode(name: str) -> None:
+    """Re<v, J u> = Re<J' v, u>, and J u is what differences along u measure."""
+    for case, gs, rng in spun(name):
+        tangents: list[Any] = [None] * len(case.arrays)
+        for i in case.smooth:
+            tangents[i] = like(case.arrays[i], rng)
+        us = [tangents[i] for i in case.smooth]
+        _, pushed = jvp(lambda *xs, case=case: case.run(*xs), case.arrays, tangents)
+        found = [None if t is None else t.data for t in pushed]
+
+        def along(t: float, case: Case = case, tangents: Any = tangents) -> Any:
+            moved = [x if u is None else x + t * u for x, u in zip(case.arrays, tangents, strict=True)]
+            return np.concatenate([np.zeros(0), *(np.ravel(y) for y in case.run(*moved))])
+
+        gradients = case.pull(gs)
+        size = sum(float(np.sum(np.abs(gx * u))) for gx, u in zip(gradients, us, strict=True) if gx is not None)
+        assert abs(inner(gs, found) - inner(gradients, us)) <= 1e-12 * (1.0 + size), case
+        numeric = slope(along, 0.0, 1.0)
+        claimed = np.concatenate(
+            [
+                np.zeros(0),
+                *(
+                    np.zeros(np.shape(y)).ravel() if t is None else np.ravel(t)
+                    for t, y in zip(found, case.run(*case.arrays), strict=True)
+                ),
+            ]
+        )
+        assert np.allclose(claimed, numeric, rtol=1e-8, atol=1e-8), case
 
 
 def test_most_ops_know_complex_numbers() -> None:

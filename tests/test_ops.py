@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import Any
 
@@ -84,6 +84,14 @@ def test_forward_mode(name: str) -> None:
         numeric = sum(t.ravel() @ J for t, J in zip(given, columns, strict=True))
         pushed = [np.zeros(np.shape(y)) if t is None else t.data for y, t in zip(case.run(*case.arrays), pushed, strict=True)]
         assert agree(np.concatenate([t.ravel() for t in pushed]), numeric), case
+        for gs in cotangents(case, rng):
+            assert same_products(zip(gs, pushed, strict=True), zip(case.pull(gs), given, strict=True)), (case, gs)
+
+
+def same_products(ahead: Iterable[Any], back: Iterable[Any]) -> bool:
+    """The dot-product test: <v, J u> = <J' v, u>, to the rounding of their terms."""
+    one, two = (np.concatenate([np.zeros(1), *((a * b).ravel() for a, b in pairs if a is not None)]) for pairs in (ahead, back))
+    return bool(abs(one.sum() - two.sum()) <= 1e-12 * (np.abs(one).sum() + np.abs(two).sum()))
 
 
 @differentiable

@@ -86,7 +86,7 @@ class Pushforward:
             size = sum(n for _, n in ahead) + sum(n for _, n in back)
         if np.isfinite(error) and not error <= TRANSPOSED * size:
             raise GraphError(
-                "a rule cannot be transposed, as it was not recorded: <g, J t> and <J' g, t> are not the same\n"
+                "a rule cannot be transposed, as it was not recorded, or is not linear: <g, J t> and <J' g, t> differ\n"
                 "  hint: write the Function's backward with tensors and ops, not with their arrays"
             )
 
