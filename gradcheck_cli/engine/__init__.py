@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from gradcheck_cli.engine import ops
 from gradcheck_cli.engine.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from gradcheck_cli.engine.backward import backward, grad
-from gradcheck_cli.engine.checkpoint import checkpoint
 from gradcheck_cli.engine.forward_mode import jvp
 from gradcheck_cli.engine.function import Function
-from gradcheck_cli.engine.functional import hessian, hvp, jacobian, vjp
 from gradcheck_cli.engine.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from gradcheck_cli.engine.node import Node
 from gradcheck_cli.engine.tensor import Tensor
 
 if TYPE_CHECKING:
+    from gradcheck_cli.engine.checkpointing import checkpoint
+    from gradcheck_cli.engine.functional import hessian, hvp, jacobian, vjp
     from gradcheck_cli.engine.statistics import GraphStats, graph_stats
 
 __all__ = [
@@ -43,10 +43,21 @@ __all__ = [
 ]
 
 
+_LATER = {
+    "GraphStats": "statistics",
+    "checkpoint": "checkpointing",
+    "graph_stats": "statistics",
+    "hessian": "functional",
+    "hvp": "functional",
+    "jacobian": "functional",
+    "vjp": "functional",
+}
+
+
 def __getattr__(name: str) -> Any:
     """What no check needs is imported when it is first used."""
-    if name not in ("GraphStats", "graph_stats"):
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gradcheck_cli.engine import statistics
+    from importlib import import_module
 
-    return getattr(statistics, name)
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
