@@ -576,3 +576,8 @@ def test_a_lost_conjugate_of_a_linear_map_is_a_mismatch():
     z = np.array([0.7 - 0.9j, 1.2 + 1.5j])
     result = verify(lambda z: z * (2 + 1j), [z], backward=lambda g, z: g * (2 + 1j)).checks[0]
     assert faults(result) == ["GC201"]
+
+
+def test_a_rule_that_is_a_little_wrong_for_a_linear_function_was_not_kept():
+    result = checked(lambda x: x @ W, lambda g, x: g @ W.T * (1 + 1e-5))
+    assert faults(result) == ["GC201"]
