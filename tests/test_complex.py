@@ -358,3 +358,9 @@ def test_specs(tmp_path, forward, rule, codes, causes):
     assert [f.code for f in found] == codes
     named = [d.cause for f in found for d in f.diagnosis]
     assert causes is None or (named == causes if not causes else causes[0] in named)
+
+
+def test_parts_are_attributes_as_in_numpy():
+    z = Tensor(np.array([1.0 + 2.0j]), requires_grad=True)
+    (z.real * 3.0 + z.imag * 5.0).sum().backward()
+    assert np.array_equal(z.grad.data, [3.0 + 5.0j])

@@ -50,6 +50,16 @@ class Operand:
         return TABLE["transpose"](self)
 
     @property
+    def real(self) -> Any:
+        """The real parts."""
+        return TABLE["real"](self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary parts."""
+        return TABLE["imag"](self)
+
+    @property
     def mT(self) -> Any:  # noqa: N802 (NumPy's name)
         """The last two axes swapped."""
         return TABLE["swapaxes"](self, -1, -2)
