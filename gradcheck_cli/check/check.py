@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,18 +19,19 @@ from gradcheck_cli.check.diagnosis.cause import DIAGNOSED
 from gradcheck_cli.check.differences import Differences, evaluator, scale_of
 from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_product, settle
 from gradcheck_cli.check.findings import CODES, Finding
-from gradcheck_cli.check.forward_rule import ForwardRule
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.purity import check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, overall
 from gradcheck_cli.check.stability import backward_claim, excuse_unstable
 from gradcheck_cli.check.summary import findings_of, summarise
-from gradcheck_cli.check.taylor import taylor
 from gradcheck_cli.check.verdict import Tolerance
 from gradcheck_cli.check.witness import complex_step
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import GradcheckError, RuleError
+
+if TYPE_CHECKING:
+    from gradcheck_cli.check.forward_rule import ForwardRule
 
 Array = np.ndarray[Any, Any]
 FLOAT32_RTOL = 1e-4
@@ -219,11 +220,17 @@ class _Check:
             self.settled += settled
         if rows is None:
             judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
-        view = taylor(a, d) if self.settings.taylor and a.size else None
+        view = None
+        if self.settings.taylor and a.size:
+            from gradcheck_cli.check.taylor import taylor
+
+            view = taylor(a, d)
         result = summarise(x, judged, outputs, coordinates, self.settings.kinks, rows is not None, taylor=view)
         self.inputs.append(result)
         self.findings += findings_of(result, i in claimed.missing, x.location or problem.location)
         if problem.pushforward is not None:
+            from gradcheck_cli.check.forward_rule import ForwardRule
+
             self._judge_forward_rule(ForwardRule(problem, i, outputs, coordinates, rows), judged, d, scale, witness)
         self.forward += d.evaluations
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
-from gradcheck_cli.check.dot_product import DotProduct
 from gradcheck_cli.check.findings import CODES, Finding
-from gradcheck_cli.check.taylor import Taylor
 from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
+
+if TYPE_CHECKING:
+    from gradcheck_cli.check.dot_product import DotProduct
+    from gradcheck_cli.check.taylor import Taylor
 
 Array = np.ndarray[Any, Any]
 
