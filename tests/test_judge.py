@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_cli import verify
+from gradcheck_cli.check.claimed import row_sizes
 from gradcheck_cli.check.coordinates import Coordinates
-from gradcheck_cli.check.differences import Differences
-from gradcheck_cli.check.jacobian import MOST_STEPS, Comparison, Judged, quotients
+from gradcheck_cli.check.differences import Differences, quotients
+from gradcheck_cli.check.jacobian import MOST_STEPS, Comparison, Judged
 from gradcheck_cli.check.ladder import Slopes, neville, observed_noise
 from gradcheck_cli.check.verdict import FAILING, PASSING, UNDECIDED, Tolerance, Verdict, between, kink_shape
 from gradcheck_cli.check.witness import complex_step
@@ -40,10 +41,10 @@ class Trial:
         a = np.asarray(claimed, float)
         a = np.broadcast_to(a, (outputs, self.x.size)) if a.ndim < 2 and outputs != self.x.size else np.atleast_1d(a)
         a = np.diag(np.broadcast_to(a, self.x.shape)) if a.ndim == 1 else a
-        row_scale = np.max(np.abs(np.nan_to_num(a, posinf=0.0, neginf=0.0)) * self.differences.scale, axis=1)
+        sizes = row_sizes({0: np.nan_to_num(a, posinf=0.0, neginf=0.0)}, {0: self.differences.scale})
         if witness is True:
             witness = self.witness()
-        return Comparison(a.T, self.differences, Tolerance(rtol, atol), row_scale, witness).run()
+        return Comparison(a.T, self.differences, Tolerance(rtol, atol), sizes, witness).run()
 
     def witness(self) -> Callable[[Any], Any] | None:
         scale = Differences(self.evaluate, self.coordinates).scale

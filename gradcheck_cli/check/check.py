@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcheck_cli.check import directions
-from gradcheck_cli.check.claimed import Claimed, Outputs, broken, claimed_jacobians, row_scale
+from gradcheck_cli.check.claimed import Claimed, Outputs, RowSizes, broken, claimed_jacobians, row_sizes
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
 from gradcheck_cli.check.contract import check_linearity
 from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
@@ -21,7 +21,7 @@ from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_pr
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
 from gradcheck_cli.check.problem import Problem, Pulled
-from gradcheck_cli.check.purity import check_purity
+from gradcheck_cli.check.purity import Answers, check_answers, check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, overall
 from gradcheck_cli.check.stability import backward_claim, excuse_unstable
 from gradcheck_cli.check.summary import findings_of, summarise
@@ -77,14 +77,14 @@ class _Check:
         self.stats = GraphCounts()
         self.forward = self.backward = 0
         self.method = ""
+        self.answers: Answers | None = None
         self.dot_product: DotProduct | None = None
         self.settled = 0
 
     def run(self) -> None:
         problem = self.problem
         arrays = [x.value for x in problem.inputs]
-        if problem.python:
-            use_before(problem)
+        before = use_before(problem) if problem.python else None
         found = self._forward(arrays)
         if found is None:
             return
@@ -99,7 +99,7 @@ class _Check:
             i: Coordinates(problem.inputs[i].value, problem.inputs[i].structure, problem.inputs[i].bounds)
             for i in problem.differentiable_inputs()
         }
-        self._judge(pulled, outputs, coordinates)
+        self._judge(pulled, outputs, coordinates, before)
         if self.explain and any(f.code in DIAGNOSED for f in self.findings):
             self._look_for_causes(pulled, outputs)
         self.findings += degenerate(problem)
@@ -139,7 +139,9 @@ class _Check:
             return None
         return kept
 
-    def _judge(self, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates]) -> None:
+    def _judge(
+        self, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], before: Sequence[Array | None] | None
+    ) -> None:
         """The contract; then, input by input, the values."""
         problem = self.problem
         scales = {i: scale_of(c) for i, c in coordinates.items()}
@@ -150,6 +152,10 @@ class _Check:
             coordinates = {i: directions.Directions(c, scales[i], rng) for i, c in coordinates.items()}
             scales = {i: np.ones(c.size) for i, c in coordinates.items()}
             self.findings.append(Finding("GC603", directions.power(self.settings.tolerances()[0]), problem.location))
+        if outputs.size and problem.python:
+            impure, self.answers = check_purity(problem, pulled, outputs, before)
+            self.findings += impure
+            self.backward += 12
         claimed = self._contract(pulled, outputs, coordinates, rows)
         if claimed is None:
             return
@@ -162,7 +168,7 @@ class _Check:
             if self.first is not None and overall(self.findings) == "fail":
                 return
             if problem.inputs[i].name not in broken_inputs:
-                self._judge_input(i, claimed, outputs, coordinates[i], rows, row_scale(claimed.jacobians, scales))
+                self._judge_input(i, claimed, outputs, coordinates[i], rows, row_sizes(claimed.jacobians, scales))
         if self.explain and problem.differentiable_inputs():
             narrow = any(x.value.dtype in WIDER for x in problem.inputs)
             verdicts = [x.verdicts for x in self.inputs]
@@ -176,6 +182,9 @@ class _Check:
         found = check_elsewhere(self.problem, pulled, outputs, self.inputs)
         kept = {f.input_name for f in found if f.code == "GC116"}
         self.findings = [f for f in self.findings if f.code != "GC201" or f.input_name not in kept] + found
+        if self.answers is not None and overall(self.findings) == "pass":
+            self.findings += check_answers(self.problem, pulled, outputs, self.answers)
+            self.backward += 3
 
     def _project(self, entries: int) -> bool:
         mode = self.settings.mode
@@ -186,9 +195,6 @@ class _Check:
     ) -> Claimed | None:
         """What holds of every right rule, and the Jacobians that this one claims; None where they would mean nothing."""
         problem = self.problem
-        if outputs.size and problem.python:
-            self.findings += check_purity(problem, pulled, outputs)
-            self.backward += 12
         if overall(self.findings) != "pass":
             return None
         claimed = claimed_jacobians(problem, pulled, outputs, coordinates, rows)
@@ -202,7 +208,7 @@ class _Check:
         return claimed
 
     def _judge_input(
-        self, i: int, claimed: Claimed, outputs: Outputs, coordinates: Coordinates, rows: Array | None, scale: Array
+        self, i: int, claimed: Claimed, outputs: Outputs, coordinates: Coordinates, rows: Array | None, sizes: RowSizes
     ) -> None:
         """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one."""
         problem, a = self.problem, claimed.jacobians[i].T
@@ -214,7 +220,7 @@ class _Check:
         if rows is None:
             witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER
-        judged = self._compare(a, d, scale, narrow, witness)
+        judged = self._compare(a, d, sizes, narrow, witness)
         if rows is None and self.stats.custom and not problem.python and self.settings.eps is None:
             judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
             self.settled += settled
@@ -231,28 +237,28 @@ class _Check:
         if problem.pushforward is not None:
             from gradcheck_cli.check.forward_rule import ForwardRule
 
-            self._judge_forward_rule(ForwardRule(problem, i, outputs, coordinates, rows), judged, d, scale, witness)
+            self._judge_forward_rule(ForwardRule(problem, i, outputs, coordinates, rows), judged, d, sizes, witness)
         self.forward += d.evaluations
 
-    def _judge_forward_rule(self, rule: ForwardRule, backward: Judged, d: Differences, scale: Array, witness: Any) -> None:
+    def _judge_forward_rule(self, rule: ForwardRule, backward: Judged, d: Differences, sizes: RowSizes, witness: Any) -> None:
         """The forward rule against the same differences, and against the backward rule."""
         narrow = rule.input.value.dtype in WIDER
         try:
-            forward = self._compare(rule.jacobian(), d, scale, narrow, witness)
+            forward = self._compare(rule.jacobian(), d, sizes, narrow, witness)
             forward = excuse_unstable(forward, rule.claim, self.problem)
             self.findings += rule.findings(forward, backward, self._tolerance(narrow))
         except RuleError as error:
             place = self.problem.jvp_location or self.problem.location
             self.findings.append(broken(error, self.problem)._replace(location=place))
 
-    def _compare(self, a: Array, d: Differences, scale: Array, narrow: bool, witness: Any = None) -> Judged:
+    def _compare(self, a: Array, d: Differences, sizes: RowSizes, narrow: bool, witness: Any = None) -> Judged:
         tolerance, eps = self._tolerance(narrow), self.settings.eps
         if eps is not None:
             rtol, atol = self.settings.tolerances()
             self.method = f"central differences, fixed step {eps:g}, allclose(rtol={rtol:g}, atol={atol:g})"
             return classical(a, d, eps, rtol, atol)
         self.method = "adaptive central differences"
-        return Comparison(a, d, tolerance, scale, witness).run()
+        return Comparison(a, d, tolerance, sizes, witness).run()
 
     def _tolerance(self, narrow: bool) -> Tolerance:
         rtol, atol = self.settings.tolerances()

@@ -89,8 +89,22 @@ def claimed_jacobians(
     return Claimed(jacobians, missing, (), len(rows))
 
 
-def row_scale(claimed: dict[int, Array], scales: dict[int, Array]) -> Array:
-    """For each row the largest |a_il| s_l over all inputs; where there is none, zero."""
-    parts = [np.max(np.abs(a) * scales[i], axis=1, initial=0.0) for i, a in claimed.items()]
+class RowSizes(NamedTuple):
+    """What the entries of each row are measured by: the largest over all inputs, zero where there is none."""
+
+    change: Array
+    """|a_il| s_l, by what the row's output changes at a step of a whole scale: the measure of the rule's own rounding."""
+    slope: Array
+    """|a_il|."""
+
+
+def row_sizes(claimed: dict[int, Array], scales: dict[int, Array]) -> RowSizes:
+    """The sizes of the rows of Jacobians (outputs, coordinates) for coordinates with these scales."""
+    changes = [np.max(np.abs(a) * scales[i], axis=1, initial=0.0) for i, a in claimed.items()]
+    slopes = [np.max(np.abs(a), axis=1, initial=0.0) for a in claimed.values()]
+    return RowSizes(_largest(changes), _largest(slopes))
+
+
+def _largest(parts: list[Array]) -> Array:
     found: Array = np.nan_to_num(np.max(parts, axis=0), nan=0.0, posinf=0.0) if parts else np.zeros(0)
     return found

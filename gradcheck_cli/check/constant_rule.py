@@ -74,17 +74,20 @@ def _verdict(
     return ("GC116" if result.kinks else "GC606"), message
 
 
-def use_before(problem: Problem) -> None:
-    """Use the function and its rule at another point first, so that what a rule keeps from its first call shows as wrong."""
+def use_before(problem: Problem) -> Sequence[Array | None] | None:
+    """Use the function and its rule at another point first, so that what a rule keeps from its first call shows as wrong.
+
+    Gives its gradients there for the dense cotangent; None where the function is not defined.
+    """
     other = _point(problem, BEFORE)
     try:
         with np.errstate(all="ignore"):
             problem.primal(*map(np.array, other))
             pulled = problem.pullback(other)
             outputs = Outputs(problem.outputs, pulled.outputs, pulled.differentiable)
-            pulled.vjp(outputs.cotangents(dense_cotangent(outputs.size)))
+            return [None if g is None else np.array(g) for g in pulled.vjp(outputs.cotangents(dense_cotangent(outputs.size)))]
     except Exception:  # whatever a user's code raises where it is not defined
-        return
+        return None
 
 
 def used_at(problem: Problem, outputs: Outputs, v: Array, way: float) -> tuple[list[Array], Sequence[Array | None]] | None:

@@ -10,6 +10,7 @@ from gradcheck_cli.check.claimed import Claimed, Outputs, broken
 from gradcheck_cli.check.coordinates import Coordinates, as_real
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
+from gradcheck_cli.check.stability import unsteadiness
 from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]
@@ -18,8 +19,8 @@ FACTORS = (-1.0, -2.0, 2.0**10, 2.0**-20)
 ADDITIVITY = {"float64": 1e-10, "complex128": 1e-10, "float32": 1e-4}
 """Rounding of a sum of pullbacks, relative to the largest: right rules stay below 2e-15, float32 inside shows 3e-8; and
 the same for a rule that works in float32 throughout."""
-
-
+LOST_DIGITS = 1e-4
+"""Up to this part of the largest gradient a rule's own rounding excuses that gradients do not add up."""
 FLOAT32_SHARE = 3e-7
 """What a rule that rounds to float32 inside (2^-24 = 6e-8) may be off by; more is no rounding."""
 ROUNDED = "gradients add up"
@@ -57,7 +58,9 @@ def check_linearity(
     found = []
     for k, i in enumerate(places):
         message = broken_scaling(base[k], [s[k] for s in scaled]) or nonzero(nothing[k])
-        message = message or _not_additive(base[k], g, claimed.jacobians.get(i), coordinates[i])
+        if not message and _not_additive(base[k], g, claimed.jacobians.get(i), coordinates[i]):
+            rounding = _rounding(problem, outputs, g, k)
+            message = _not_additive(base[k], g, claimed.jacobians.get(i), coordinates[i], rounding)
         if message:
             name = problem.inputs[i].name
             code = "GC117" if message.startswith(ROUNDED) else "GC110"
@@ -100,7 +103,15 @@ def nonzero(gradient: Any, what: str = "cotangent") -> str:
     return f"a zero {what} gives {flat[wrong][0]:.6g}" if wrong.any() else ""
 
 
-def _not_additive(gradient: Any, g: Array, rows: Array | None, coordinates: Coordinates) -> str:
+def _rounding(problem: Problem, outputs: Outputs, g: Array, k: int) -> float:
+    """What a rule that loses digits on the way may be off by."""
+    try:
+        return unsteadiness(problem, outputs, g)[k]
+    except RuleError:
+        return 0.0
+
+
+def _not_additive(gradient: Any, g: Array, rows: Array | None, coordinates: Coordinates, rounding: float = 0.0) -> str:
     """A dense cotangent against the same combination of one-hot rows."""
     if gradient is None or rows is None or len(rows) != len(g):
         return ""
@@ -108,7 +119,9 @@ def _not_additive(gradient: Any, g: Array, rows: Array | None, coordinates: Coor
     with np.errstate(all="ignore"):
         combined = g @ rows
         size = np.abs(g) @ np.abs(rows)
-        allowed = ADDITIVITY.get(str(coordinates.value.dtype), 1e-4) * np.max(size, initial=0.0)
+        largest = np.max(size, initial=0.0)
+        allowed = ADDITIVITY.get(str(coordinates.value.dtype), 1e-4) * largest
+        allowed = max(allowed, min(rounding, LOST_DIGITS * largest))
         wrong = np.abs(dense - combined) > allowed
     if not wrong.any():
         return ""

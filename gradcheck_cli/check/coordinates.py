@@ -89,6 +89,20 @@ class Coordinates:
         copies[rows, self.second[columns]] = target
         return self._array(copies), copies[rows, first] - self.flat[first], outside
 
+    def together(self, steps: Array) -> tuple[Array, Array, Array]:
+        """Copies of the array, each moved along all coordinates by (k, size) steps: the copies, the distances really gone,
+        and which copies lie outside the bounds (those are not moved).
+        """
+        target: Array = self.x + steps
+        outside: Array = np.zeros(len(steps), bool)
+        if self.bounds is not None:
+            outside = np.any((target < self.bounds[0]) | (target > self.bounds[1]), axis=1)
+            target[outside] = self.x
+        copies = np.repeat(self.flat[None], len(steps), axis=0)
+        copies[:, self.first] = target
+        copies[:, self.second] = target
+        return self._array(copies), target - self.x, outside
+
     def displaced(self, steps: Array) -> Array:
         """Copies of the array, each moved along all coordinates: (k, size) -> (k, *shape)."""
         copies = np.repeat(self.flat[None], len(steps), axis=0)

@@ -50,6 +50,15 @@ def residual_noise(changes: Array, model: Array) -> Array:
     return noise
 
 
+class Look(NamedTuple):
+    """What is seen to both sides: values (columns, outputs), and the distances gone (columns,), both positive."""
+
+    up: Array
+    down: Array
+    h_up: Array
+    h_down: Array
+
+
 class Differences:
     """The forward as a function of one input's coordinates: (copies, *shape) -> (copies, outputs), counted.
 
@@ -84,6 +93,26 @@ class Differences:
             values[part][outside] = np.nan
         return values, gone
 
+    def around(self, columns: Array, exponent: int) -> Look:
+        """The values with one coordinate moved up and down by the steps of one exponent, for each column."""
+        steps = self.step(columns, exponent)
+        up, h_up = self.at(columns, steps)
+        down, h_down = self.at(columns, -steps)
+        return Look(up, down, h_up, -h_down)
+
+    def at_once(self, steps: Array) -> tuple[Array, Array]:
+        """The values with many coordinates moved at the same time, and the distances really gone, both (k, ...); NaN as in
+        `at`.
+        """
+        width = max(1, CHUNK_NUMBERS // max(1, self.coordinates.flat.size, len(self.f0)))
+        values, gone = np.empty((len(steps), len(self.f0))), np.empty(steps.shape)
+        for k in range(0, len(steps), width):
+            part = slice(k, k + width)
+            copies, gone[part], outside = self.coordinates.together(steps[part])
+            values[part] = self._run(copies)
+            values[part][outside] = np.nan
+        return values, gone
+
     def noise(self) -> Noise:
         """The noise of each output, measured once: 18 evaluations."""
         if self._noise is None:
@@ -109,6 +138,19 @@ class Differences:
         self.evaluations += len(copies)
         with np.errstate(all="ignore"):
             return self.evaluate(copies)
+
+
+def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> tuple[Array, Array, Array, Array]:
+    """Step, central quotient, asymmetry and flatness, from the values on both sides and the distances gone.
+
+    D = (f+ - f-)/(h+ + h-) - (F - B)(h+ - h-)/(h+ + h-), F = (f+ - f0)/h+, B = (f0 - f-)/h-; asym = |F - B|/2. The second
+    term takes out the fake slope f'' (h+ - h-)/2 of two distances that rounding made unequal.
+    """
+    with np.errstate(all="ignore"):
+        F, B = (up - f0) / h_up, (f0 - down) / h_down
+        total = h_up + h_down
+        D = (up - down) / total - (F - B) * ((h_up - h_down) / total)
+        return total / 2, D, np.abs(F - B) / 2, (up == f0) & (down == f0)
 
 
 def scale_of(coordinates: Coordinates) -> Array:

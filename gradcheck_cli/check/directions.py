@@ -67,12 +67,13 @@ class Directions(Coordinates):
 
     def moved(self, columns: Array, steps: Array) -> tuple[Array, Array, Array]:
         """Copies of the input, each moved along one direction."""
-        moves = self.vectors[columns] * steps[:, None]
-        outside = np.zeros(len(columns), bool)
-        if self.bounds is not None:
-            target = self.base.x + moves
-            outside = ((target < self.bounds[0]) | (target > self.bounds[1])).any(axis=1)
-        return self.base.displaced(moves), np.asarray(steps, float), outside
+        copies, _, outside = self.base.together(self.vectors[columns] * steps[:, None])
+        return copies, np.asarray(steps, float), outside
+
+    def together(self, steps: Array) -> tuple[Array, Array, Array]:
+        """Copies of the input, each moved along all directions."""
+        copies, _, outside = self.base.together(steps @ self.vectors)
+        return copies, steps, outside
 
     def displaced(self, steps: Array) -> Array:
         """Copies of the input, moved by combinations of the directions."""

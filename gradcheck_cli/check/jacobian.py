@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.differences import EPS, Differences
+from gradcheck_cli.check.cheap import CheapTest, Taken, keep
+from gradcheck_cli.check.claimed import RowSizes
+from gradcheck_cli.check.differences import EPS, Differences, quotients
 from gradcheck_cli.check.ladder import Estimate, Slopes, estimate
 from gradcheck_cli.check.verdict import (
     DEEP,
@@ -27,13 +29,9 @@ from gradcheck_cli.check.verdict import (
 )
 
 Array = np.ndarray[Any, Any]
-RUNGS = ((-17,), (-11, -9), (-9, -7))
-"""The cheap test's steps: one central difference far below the curvature, or two and Richardson's extrapolation, further up
-where noise asks for longer steps."""
-FAR = 0.26
-"""A derivative of zero is also tried at a one-sided step of so many scales."""
-FAINT = 2.0**-10
-"""Where an output's claimed changes are all below this part of its size, rounding may hide a slope behind a claimed zero."""
+FAINT, ABSORBED = 2.0**-10, 2.0**-24
+"""Where an output's claimed changes are all below the first part of its size, rounding may hide a slope behind a claimed zero;
+and where its steepest claimed slope would, along this coordinate, change it by less than the second part."""
 FARTHEST = 64.0
 """Such slopes are listened for so many scales away."""
 FIRST_LOOK = {0: (-17, -10, -8, -6), 1: (-17, -11, -9, -7, -5), 2: (-17, -11, -9, -7, -5)}
@@ -61,18 +59,16 @@ class Comparison:
         claimed: Array,
         differences: Differences,
         tolerance: Tolerance,
-        row_scale: Array,
+        sizes: RowSizes,
         witness: Callable[[Array], Array] | None = None,
     ) -> None:
         self.a, self.d, self.tol = claimed, differences, tolerance
         self.witness = witness
         """Slopes of whole columns by the complex step, NaN where it cannot be taken."""
-        self.row_scale = row_scale
-        """For each output the largest |a_il| s_l over all inputs: what the rule's own rounding is measured by."""
+        self.sizes = sizes
         self.numeric, self.bound = np.full(claimed.shape, np.nan), np.full(claimed.shape, np.inf)
         self.verdict = np.full(claimed.shape, Verdict.UNSETTLED, np.int8)
-        self.taken: dict[int, dict[int, tuple[Array, Array, float, float]]] = {}
-        """Of each column on the ladder, by exponent: the values above and below, and the distances gone."""
+        self.taken: Taken = {}
         self.wishes = np.zeros(len(claimed), np.int8)
         """What each column's open entries ask for next."""
         self.best = np.zeros(len(claimed), np.intp)
@@ -155,19 +151,19 @@ class Comparison:
     def _listen(self) -> None:
         """Doubt zeros that only rounding may have made: a forward that does not move, under a large offset.
 
-        With a witness, w = 0 confirms the zero. Without one it is doubted if the forward moves FARTHEST scales away by no more
-        than WHISPER EPS |f|.
+        With a witness, w = 0 confirms the zero. Without one it is doubted if the forward moves FARTHEST scales away, or an
+        eighth of them, by no more than WHISPER EPS |f|.
         """
-        faint = (self.row_scale <= FAINT * np.abs(self.d.f0)) & (self.d.f0 != 0)
+        faint = self._faint()
         zeros = (self.verdict == Verdict.AGREE) & (self.a == 0) & (self.numeric == 0) & faint
         columns = np.flatnonzero(zeros.any(axis=1))
         if not len(columns):
             return
         s, limit = self.d.scale[columns][:, None], WHISPER * EPS * np.abs(self.d.f0)
         slope = np.zeros(zeros[columns].shape)
-        for far in (-FARTHEST, FARTHEST):
+        for far in (-FARTHEST, -FARTHEST / 8, FARTHEST / 8, FARTHEST):
             change = np.abs(self.d.at(columns, far * self.d.scale[columns])[0] - self.d.f0)
-            slope = np.fmax(slope, np.where(change <= limit, change, 0.0) / (FARTHEST * s))
+            slope = np.fmax(slope, np.where(change <= limit, change, 0.0) / (abs(far) * s))
         w = self.witness(columns) if self.witness is not None else slope
         if w.shape == slope.shape:
             slope = np.where(np.isnan(w), slope, np.abs(w))
@@ -176,95 +172,21 @@ class Comparison:
         resolution = slope + 2 * EPS * np.abs(self.d.f0) / (FARTHEST * s)
         self.bound[columns] = np.where(doubted, resolution, self.bound[columns])
 
-    # The cheap test.
-
-    def _cheap(self) -> Array:
-        """Columns that agree at once. Only ever accepts: a cheap difference that equals the claimed value to half of the
-        tolerance can be wrong only by coincidence, once noise and curvature are too small to hide the tolerance.
-        """
-        sigma = self.d.noise().wide
-        rung = self._plan(sigma)
-        settled = np.zeros(len(self.a), bool)
-        for r, exponents in enumerate(RUNGS):
-            columns = np.flatnonzero(rung == r)
-            if len(columns):
-                settled[columns] = self._accept(columns, exponents, sigma)
-        return settled
-
-    def _plan(self, sigma: Array) -> Array:
-        """For each column the first rung whose noise leaves the tolerance visible: sigma/(0.8 h) <= tol |a| / 2."""
-        first = 0 if self.tol.rtol >= 2e-8 else 1
-        rung = np.full(len(self.a), first)
-        fits = np.zeros(len(self.a), bool)
-        with np.errstate(all="ignore"):
-            needed = np.where(self.a == 0, np.inf, self._half(self.a) / sigma).min(axis=1)
-        for r in range(first, len(RUNGS)):
-            h = 0.8 * self.d.scale * 2.0 ** RUNGS[r][0]
-            now = ~fits & (1 / h <= needed)
-            rung[now], fits = r, fits | now
-        return rung
-
-    def _half(self, a: Array) -> Array:
-        half: Array = self.tol.of(a, a) / 2
-        return half
-
-    def _accept(self, columns: Array, exponents: tuple[int, ...], sigma: Array) -> Array:
-        """Take the differences of one rung, and accept the columns of which every entry passes.
-
-        one step    |D - a| <= tol/2, sigma/h <= tol/2, (asym/a)^2 <= tol/|a|   (the truncation is about (2/3) asym^2 / D)
-        two steps   the same with D from Richardson, and 100 ((D1 - D0)/a)^2 <= tol/|a|, asym <= |a|/10
-        a = 0       f+ = f0 = f- bit for bit, and at a far one-sided step too
-        """
-        a = self.a[columns]
-        looks = [self._values_at(columns, e) for e in exponents]
-        slopes = [self._quotients(look) for look in looks]
-        (h, D, asym, flat), tol = slopes[0], self._half(a)
-        with np.errstate(all="ignore"):
-            rough = 2 * tol / np.abs(a)
-            calm = (asym / np.abs(a)) ** 2 <= rough
-            if len(slopes) > 1:
-                h1, D1 = slopes[1][:2]
-                ratio = (h1 / h) ** 2
-                calm = (rough >= 100 * ((D1 - D) / a) ** 2) & (asym <= 0.1 * np.abs(a))
-                D = (ratio * D - D1) / (ratio - 1)
-            good = (np.abs(D - a) <= tol) & (sigma / h <= tol) & calm & (a != 0)
-        still = (a == 0) & flat
-        if still.any():
-            still &= self._still_far(columns)
-        D = np.where(still, 0.0, D)
-        good |= still
-        done = good.all(axis=1)
-        keep = columns[done]
-        self.numeric[keep], self.bound[keep] = D[done], np.where(still, 0.0, tol)[done]
-        self.verdict[keep] = Verdict.AGREE
-        for e, look in zip(exponents, looks, strict=True):
-            self._keep(columns, e, look, np.flatnonzero(~done))
-        result: Array = done
+    def _faint(self) -> Array:
+        """Entries (coordinates, outputs) at which a slope could be lost in the rounding of a large value."""
+        f = np.abs(self.d.f0)
+        absorbed = self.d.scale[:, None] * self.sizes.slope <= ABSORBED * f
+        result: Array = (absorbed | (self.sizes.change <= FAINT * f)) & (f != 0)
         return result
 
-    def _still_far(self, columns: Array) -> Array:
-        """Whether an output stays bit for bit the same at a step of FAR scales, away from zero."""
-        away = np.where(self.d.coordinates.x[columns] < 0, -1.0, 1.0)
-        values, _ = self.d.at(columns, FAR * away * self.d.scale[columns])
-        still: Array = (values == self.d.f0) | ~np.isfinite(values)
-        return still
-
-    def _values_at(self, columns: Array, exponent: int) -> tuple[Array, Array, Array, Array]:
-        """The values above and below, and the distances gone, of whole columns at one exponent."""
-        steps = self.d.step(columns, exponent)
-        up, h_up = self.d.at(columns, steps)
-        down, h_down = self.d.at(columns, -steps)
-        return up, down, h_up, -h_down
-
-    def _quotients(self, look: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        up, down, h_up, h_down = look
-        return quotients(up, down, h_up[:, None], h_down[:, None], self.d.f0)
-
-    def _keep(self, columns: Array, exponent: int, look: tuple[Array, Array, Array, Array], members: Array) -> None:
-        """Keep what was seen of the columns that go on to the ladder."""
-        up, down, h_up, h_down = look
-        for k in members:
-            self.taken.setdefault(int(columns[k]), {})[exponent] = (up[k], down[k], h_up[k], h_down[k])
+    def _cheap(self) -> Array:
+        """Columns that agree at once."""
+        test = CheapTest(self.a, self.d, self.tol)
+        settled = test.run()
+        self.numeric[settled], self.bound[settled] = test.numeric[settled], test.bound[settled]
+        self.verdict[settled] = Verdict.AGREE
+        self.taken = test.taken
+        return settled
 
     # The ladder.
 
@@ -272,7 +194,7 @@ class Comparison:
         """One look at columns that are not settled: take their steps, judge, and give back what is still open."""
         for steps, group in self._wanted(columns, number):
             for e in steps:
-                self._keep(group, e, self._values_at(group, e), np.arange(len(group)))
+                keep(self.taken, group, e, self.d.around(group, e), np.arange(len(group)))
         open_columns = []
         for exponents, group in self._by_steps(columns):
             self._judge_group(group, exponents, last=number == ROUNDS - 1)
@@ -388,8 +310,8 @@ class Comparison:
         d, column, output = self.d, group.column, group.output
         a, x, s = self.a[column, output], d.coordinates.x[column], d.scale[column]
         sigma, rounding, beside_kink = (n[output] for n in d.noise())
-        slack = (rounding + 16 * EPS * self.row_scale[output]) / s
-        tol = self.tol._replace(atol=np.maximum(self.tol.atol, 16 * self.tol.unit * self.row_scale[output] / s))
+        slack = (rounding + 16 * EPS * self.sizes.change[output]) / s
+        tol = self.tol._replace(atol=np.maximum(self.tol.atol, 16 * self.tol.unit * self.sizes.change[output] / s))
         found = estimate(slopes, f, x, sigma, rounding, slack)
         magnitude = np.maximum(np.abs(f), np.max(np.abs(d.coordinates.x), initial=0.0))
         longest_flat = np.max(np.where(slopes.flat, slopes.h, 0.0), axis=0)
@@ -397,10 +319,10 @@ class Comparison:
             flat_bound = np.where(longest_flat > 0, 2 * EPS * magnitude / longest_flat, 0.0)
         deep = slopes.exponents[0] <= DEEP
         reach = self._half_jump(group, slopes, f, x, sigma, rounding)
-        negligible = 16 * EPS * self.row_scale[output] / s
+        negligible = 16 * EPS * self.sizes.change[output] / s
         verdict = judge(a, slopes, found, flat_bound, f, tol, deep, group.exponents[-1] >= HIGH, negligible, reach)
         D, E = found.D, found.E
-        flat = np.all(slopes.flat, axis=0) | ((a == 0) & flat_up_to_a_kink(slopes, f))
+        flat = np.all(slopes.flat, axis=0) | flat_up_to_a_kink(slopes, f)
         D, E = np.where(flat, 0.0, D), np.where(flat, flat_bound, E)
         kinks = kink_shape(slopes, f, beside_kink)
         kink, jump = kinks.kink, kinks.jump
@@ -491,19 +413,6 @@ def _patterns(finite: Array) -> Iterator[tuple[Array, Array]]:
     patterns, which = np.unique(finite, axis=1, return_inverse=True)
     for k in range(patterns.shape[1]):
         yield patterns[:, k], np.ravel(which) == k
-
-
-def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> tuple[Array, Array, Array, Array]:
-    """Step, central quotient, asymmetry and flatness, from the values on both sides and the distances gone.
-
-    D = (f+ - f-)/(h+ + h-) - (F - B)(h+ - h-)/(h+ + h-), F = (f+ - f0)/h+, B = (f0 - f-)/h-; asym = |F - B|/2. The second
-    term takes out the fake slope f'' (h+ - h-)/2 of two distances that rounding made unequal.
-    """
-    with np.errstate(all="ignore"):
-        F, B = (up - f0) / h_up, (f0 - down) / h_down
-        total = h_up + h_down
-        D = (up - down) / total - (F - B) * ((h_up - h_down) / total)
-        return total / 2, D, np.abs(F - B) / 2, (up == f0) & (down == f0)
 
 
 def classical(a: Array, d: Differences, eps: float, rtol: float, atol: float) -> Judged:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs, broken
-from gradcheck_cli.check.constant_rule import AFTER, used_at
+from gradcheck_cli.check.constant_rule import AFTER, BEFORE, used_at
 from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.coordinates import WIDER
 from gradcheck_cli.check.findings import Finding
@@ -21,23 +21,60 @@ ALIKE = 1e-10
 """Another layout may add up in another order; right rules differ by a few roundings then."""
 
 
-def check_purity(problem: Problem, pulled: Pulled, outputs: Outputs) -> list[Finding]:
-    """Ask the rule the same question again, in other layouts, and between other calls. The first breach ends it."""
+class Answers(NamedTuple):
+    """What a rule said early in a check, to be asked for again late in it: gradients for the dense cotangent."""
+
+    before: Gradients | None
+    """At the point at which it was used first,"""
+    here: Gradients
+    """at the point of the check,"""
+    after: Gradients | None
+    """and at another one. None where the function is not defined."""
+
+
+def check_purity(
+    problem: Problem, pulled: Pulled, outputs: Outputs, before: Gradients | None
+) -> tuple[list[Finding], Answers | None]:
+    """Ask the rule the same question again, in other layouts, and between other calls. The first breach ends it.
+
+    `before` are its gradients at the point at which it was used first. Gives the answers if there is no breach.
+    """
     v = dense_cotangent(outputs.size)
     try:
-        before = [np.array(x) for x in pulled.inputs]
+        inputs = [np.array(x) for x in pulled.inputs]
         given = outputs.cotangents(v)
         base = _copies(pulled.vjp(given))
         found = (
             _written(problem, given, outputs.cotangents(v))
-            or _inputs_changed(problem, pulled, before)
+            or _inputs_changed(problem, pulled, inputs)
             or _repeated(problem, pulled, outputs, v, base)
             or _layouts(problem, pulled, outputs, v, base)
-            or _between_calls(problem, pulled, outputs, v, base)
         )
+        if found:
+            return [found], None
+        elsewhere = used_at(problem, outputs, v, AFTER)
+        found = None if elsewhere is None else _between_calls(problem, pulled, outputs, v, base)
+        return ([found], None) if found else ([], Answers(before, base, elsewhere and _copies(elsewhere[1])))
     except RuleError as error:
-        found = broken(error, problem)
-    return [found] if found else []
+        return [broken(error, problem)], None
+
+
+def check_answers(problem: Problem, pulled: Pulled, outputs: Outputs, answers: Answers) -> list[Finding]:
+    """A finding if the rule now says something else than early in the check: some of its calls go wrong."""
+    v = dense_cotangent(outputs.size)
+    try:
+        before, after = (used_at(problem, outputs, v, way) for way in (BEFORE, AFTER))
+        late = [before and before[1], pulled.vjp(outputs.cotangents(v)), after and after[1]]
+    except RuleError as error:
+        return [broken(error, problem)]
+    for early, again in zip(answers, late, strict=True):
+        if early is None or again is None:
+            continue
+        name = _different(problem, early, again, exact=True)
+        if name is not None:
+            message = f"asked again at the end of the check, the rule gave another gradient of {name!r}"
+            return [_finding(problem, "GC111", message, name)]
+    return []
 
 
 def _finding(problem: Problem, code: str, message: str, name: str = "") -> Finding:
@@ -113,9 +150,7 @@ def _gaps(g: Array) -> Array:
 
 
 def _between_calls(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base: Gradients) -> Finding | None:
-    """Use the function at another point, and ask the first question again."""
-    if used_at(problem, outputs, v, AFTER) is None:
-        return None
+    """After the function was used at another point, ask the first question again."""
     name = _different(problem, base, pulled.vjp(outputs.cotangents(v)), exact=True)
     if name is None:
         return None

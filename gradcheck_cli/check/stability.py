@@ -70,6 +70,22 @@ def backward_claim(outputs: Outputs, coordinates: Coordinates, i: int) -> Callab
     return claim
 
 
+def unsteadiness(problem: Problem, outputs: Outputs, cotangent: Array) -> list[float]:
+    """For each input that requires grad MARGIN max |vjp(x (1 +- EPS)) - vjp(x)|: what rounding may make of its gradient.
+
+    Infinite where the rule gives no gradient at one of these points, or none that is finite.
+    """
+    given = outputs.cotangents(cotangent)
+    points = [problem, *(_shaken(problem, sign) for sign in SHAKES)]
+    base, *others = [point.pullback([x.value for x in point.inputs]).vjp(given) for point in points]
+    found = []
+    for here, *there in zip(base, *others, strict=True):
+        with np.errstate(all="ignore"):
+            changes = [np.inf if g is None or here is None else np.max(np.abs(g - here), initial=0.0) for g in there]
+        found.append(MARGIN * float(np.nan_to_num(np.max(changes), nan=np.inf, posinf=np.inf)))
+    return found
+
+
 def _all(problem: Problem) -> dict[int, Coordinates]:
     inputs = problem.inputs
     return {k: Coordinates(inputs[k].value, inputs[k].structure) for k in problem.differentiable_inputs()}

@@ -49,6 +49,8 @@ MARGIN = 8
 error of ten tolerances is still accused wherever the bound is within the tolerance."""
 WHISPER = 256
 """A change of at most so many roundings of the value may be a slope that shorter steps lost; more is another piece."""
+COARSE = -10
+"""No forward rounds its input to less: half precision has 11 bits."""
 HIGH = -3
 """Nothing is accused before steps up to 2^-3 of the scale have been heard."""
 
@@ -87,7 +89,8 @@ def judge(
     negligible  |a| is below the rule's own rounding (measured by its row), and the forward moves by no more than 8 EPS |f|
                 at any step up to 2^HIGH
     disagree    |a - D| > tol + E and E < |a - D| / MARGIN, after steps up to 2^HIGH, with noise that rounding explains (or down
-                to 2^DEEP), no other scale backing a (one that could tell a from D), and quotients that do not keep
+                to 2^DEEP), a scale other than the smallest that says so too, none that backs a (one that could tell a
+                from D), and quotients that do not keep
                 growing towards the smallest steps, and the value at the point on the curve that the others show; nor is a
                 within `reach` of D, a subgradient of a kink at the point
     """
@@ -110,13 +113,15 @@ def judge(
             & (found.bounds < error / 2),
             axis=0,
         )
+        seconded = np.any(MARGIN * found.bounds[1:] < np.abs(a - found.values[1:]), axis=0) | (found.best >= 1)
         started_flat = slopes.flat[0]
         disagree = (error > tol + E) & (error / MARGIN > E) & ~backed & (rounding_explains | deep)
         disagree &= ~off_the_curve(slopes, found, f)
         disagree &= error > reach + E
-        disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & (found.best >= 1) & ~still_growing(slopes, f)
-        # A forward that never moves has slope 0 to within the rounding of its largest step.
+        disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & seconded & ~still_growing(slopes, f)
+        # A forward that never moves, or not before a kink, has slope 0 to within the rounding of its longest flat step.
         disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high
+        disagree |= flat & (np.abs(a) > MARGIN * flat_bound) & high
         # A claimed NaN or infinity is wrong where the slope is a number.
         disagree |= ~np.isfinite(a) & high & ((1e-2 * np.maximum(np.abs(D), steepest) > E) | all_flat)
     verdict = np.full(a.shape, Verdict.UNSETTLED, dtype=np.int8)
@@ -129,14 +134,18 @@ def judge(
 def flat_up_to_a_kink(slopes: Slopes, f: Array) -> Array:
     """Whether the forward does not move at two steps or more, and at the next longer one on one side only, and there by more
     than WHISPER roundings of the value: another piece begins there. A slope that rounding hides shows on both sides.
+
+    A forward that rounds its input to half or single precision may seem to move on one side, at one step: if the longest flat
+    step is shorter than 2^COARSE, it must be one side at the next one too.
     """
     if slopes.power != 2 or len(slopes.D) < 3:
         return np.zeros(f.shape, bool)
     first = np.argmin(slopes.flat, axis=0)  # the shortest step at which it moves
-    pick = (first, np.arange(len(f)))
-    D, asym = np.abs(slopes.D[pick]), slopes.asym[pick]
-    one_sided = np.abs(D - asym) <= 1e-6 * asym
-    found: Array = (first >= 2) & one_sided & (2 * D * slopes.h[pick] > WHISPER * EPS * np.abs(f))
+    one_sided = np.abs(np.abs(slopes.D) - slopes.asym) <= 1e-6 * slopes.asym
+    pick, then = ((k, np.arange(len(f))) for k in (first, np.minimum(first + 1, len(slopes.D) - 1)))
+    loud = 2 * np.abs(slopes.D[pick]) * slopes.h[pick] > WHISPER * EPS * np.abs(f)
+    coarse = np.array(slopes.exponents)[first - 1] < COARSE
+    found: Array = (first >= 2) & one_sided[pick] & loud & (one_sided[then] | ~coarse)
     return found
 
 

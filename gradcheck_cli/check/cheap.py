@@ -1,0 +1,201 @@
+"""The cheap test: columns that agree at once. It only ever accepts.
+
+A cheap difference that equals the claimed value to half of the tolerance can be wrong only by coincidence, once noise and
+curvature are too small to hide the tolerance. Entries are (coordinates of the input, outputs), as in `jacobian.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcheck_cli.check.differences import Differences, Look, quotients
+from gradcheck_cli.check.together import cover, groups
+from gradcheck_cli.check.verdict import Tolerance
+
+Array = np.ndarray[Any, Any]
+RUNGS = ((-17,), (-11, -9), (-9, -7))
+"""The steps: one central difference far below the curvature, or two and Richardson's extrapolation, further up where noise
+asks for longer steps."""
+FAR = 0.26
+"""A derivative of zero is also tried at a one-sided step of so many scales."""
+Taken = dict[int, dict[int, tuple[Array, Array, float, float]]]
+"""Of each column that goes on to the ladder, by exponent: the values above and below, and the distances gone."""
+
+
+class Quotient(NamedTuple):
+    """What the steps of a rung say, (columns, outputs) or (outputs,)."""
+
+    h: Array
+    """The shortest step,"""
+    D: Array
+    """the quotient, extrapolated where there are two,"""
+    asym: Array
+    flat: Array
+    """its asymmetry and whether nothing moved,"""
+    change: Array
+    """and D1 - D0 of two quotients; zero for one."""
+
+
+class CheapTest:
+    """Claimed against numeric, for one input. `run()` gives the columns of which every entry agrees."""
+
+    def __init__(self, a: Array, d: Differences, tol: Tolerance) -> None:
+        self.a, self.d, self.tol = a, d, tol
+        self.half = tol.of(a, a) / 2
+        self.sigma = d.noise().wide
+        self.settled = np.zeros(len(a), bool)
+        self.numeric, self.bound = np.full(a.shape, np.nan), np.full(a.shape, np.inf)
+        """Of settled columns."""
+        self.taken: Taken = {}
+
+    def run(self) -> Array:
+        """Try columns together where they do not meet in an output, then those that are left one by one."""
+        rung = self._plan()
+        for r, columns in self._by_rung(rung):
+            sets = [columns[k] for k in groups(self.a[columns] != 0)]
+            sets = [group for group in sets if len(group) > 1]
+            if sets:
+                still = self._still_together(np.concatenate(sets))
+                for group in sets:
+                    self._group(group[still[group]], RUNGS[r])
+        for r, columns in self._by_rung(rung):
+            self._one_by_one(columns, RUNGS[r])
+        return self.settled
+
+    def _by_rung(self, rung: Array) -> list[tuple[int, Array]]:
+        found = [(r, np.flatnonzero((rung == r) & ~self.settled)) for r in range(len(RUNGS))]
+        return [(r, columns) for r, columns in found if len(columns)]
+
+    def _plan(self) -> Array:
+        """For each column the first rung whose noise leaves the tolerance visible: sigma/(0.8 h) <= tol |a| / 2."""
+        first = 0 if self.tol.rtol >= 2e-8 else 1
+        rung = np.full(len(self.a), first)
+        fits = np.zeros(len(self.a), bool)
+        with np.errstate(all="ignore"):
+            needed = np.where(self.a == 0, np.inf, self.half / self.sigma).min(axis=1)
+        for r in range(first, len(RUNGS)):
+            h = 0.8 * self.d.scale * 2.0 ** RUNGS[r][0]
+            now = ~fits & (1 / h <= needed)
+            rung[now], fits = r, fits | now
+        return rung
+
+    def _passes(self, a: Array, half: Array, seen: Quotient, two: bool) -> Array:
+        """Whether claims that are not zero agree.
+
+        one step    |D - a| <= tol/2, sigma/h <= tol/2, (asym/a)^2 <= tol/|a|   (the truncation is about (2/3) asym^2 / D)
+        two steps   the same with D from Richardson, and 100 ((D1 - D0)/a)^2 <= tol/|a|, asym <= |a|/10
+        """
+        with np.errstate(all="ignore"):
+            rough = 2 * half / np.abs(a)
+            calm = (rough >= 100 * (seen.change / a) ** 2) & (seen.asym <= 0.1 * np.abs(a)) if two else False
+            calm = calm if two else (seen.asym / np.abs(a)) ** 2 <= rough
+            good: Array = (np.abs(seen.D - a) <= half) & (self.sigma / seen.h <= half) & calm & (a != 0)
+        return good
+
+    # Columns one by one.
+
+    def _one_by_one(self, columns: Array, exponents: tuple[int, ...]) -> None:
+        """Accept the columns of which every entry passes; a = 0 does if f+ = f0 = f- bit for bit, and at a far one-sided step
+        too.
+        """
+        looks = [self.d.around(columns, e) for e in exponents]
+        seen = self._seen([quotients(*_columnwise(look), self.d.f0) for look in looks])
+        a, half = self.a[columns], self.half[columns]
+        good = self._passes(a, half, seen, len(looks) > 1)
+        still = (a == 0) & seen.flat
+        if still.any():
+            still &= self._still_far(columns)
+        good |= still
+        done = good.all(axis=1)
+        self._settle(columns[done], np.where(still, 0.0, seen.D)[done], np.where(still, 0.0, half)[done])
+        for e, look in zip(exponents, looks, strict=True):
+            keep(self.taken, columns, e, look, np.flatnonzero(~done))
+
+    def _seen(self, slopes: list[tuple[Array, Array, Array, Array]]) -> Quotient:
+        """One rung's quotients, and Richardson's extrapolation of two."""
+        h, D, asym, flat = slopes[0]
+        if len(slopes) == 1:
+            return Quotient(h, D, asym, flat, np.zeros_like(D))
+        h1, D1 = slopes[1][:2]
+        with np.errstate(all="ignore"):
+            ratio = (h1 / h) ** 2
+            return Quotient(h, (ratio * D - D1) / (ratio - 1), asym, flat, D1 - D)
+
+    def _away(self, columns: Array) -> Array:
+        """Far steps away from zero."""
+        x, scale = self.d.coordinates.x[columns], self.d.scale[columns]
+        far: Array = FAR * np.where(x < 0, -scale, scale)
+        return far
+
+    def _still_far(self, columns: Array) -> Array:
+        """Whether an output stays bit for bit the same at a far step."""
+        values, _ = self.d.at(columns, self._away(columns))
+        still: Array = (values == self.d.f0) | ~np.isfinite(values)
+        return still
+
+    def _settle(self, columns: Array, D: Array, bound: Array) -> None:
+        self.settled[columns], self.numeric[columns], self.bound[columns] = True, D, bound
+
+    # Columns together.
+
+    def _still_together(self, columns: Array) -> Array:
+        """Whether every claimed zero of a column is one: its output stays bit for bit the same when sets of columns on which it
+        does not depend move far at the same time. Of all columns; those that are not asked for say no.
+        """
+        pattern = self.a[columns] != 0
+        sets = cover(pattern)
+        steps = np.zeros((len(sets), len(self.a)))
+        steps[:, columns] = sets * self._away(columns) * _uneven(len(columns))
+        values, _ = self.d.at_once(steps)
+        with np.errstate(all="ignore"):
+            clear = sets.astype(np.float32) @ pattern.astype(np.float32) == 0
+        moved = np.any(clear & (values != self.d.f0), axis=1)
+        still = np.zeros(len(self.a), bool)
+        still[columns] = ~sets[moved].any(axis=0)
+        return still
+
+    def _group(self, group: Array, exponents: tuple[int, ...]) -> None:
+        """Accept columns that are moved together, if every output shows what the one column claims on which it depends, and
+        where there is none, nothing. Columns that do not are left out of a second try, which must then pass as a whole.
+        """
+        for _ in range(2):
+            if len(group) < 2:
+                return
+            pattern = self.a[group] != 0
+            owned, owner = pattern.any(axis=0), group[np.argmax(pattern, axis=0)]
+            seen = self._seen([self._together(group, owner, e) for e in exponents])
+            rows = np.arange(len(owner))
+            a, half = self.a[owner, rows], self.half[owner, rows]
+            good = np.where(owned, self._passes(a, half, seen, len(exponents) > 1), seen.flat)
+            if good.all():
+                mine = (group[:, None] == owner) & owned
+                self._settle(group, np.where(mine, seen.D, 0.0), np.where(mine, half, 0.0))
+                return
+            if not np.all(good | owned):
+                return
+            group = group[~np.isin(group, owner[owned & ~good])]
+
+    def _together(self, group: Array, owner: Array, exponent: int) -> tuple[Array, Array, Array, Array]:
+        """Each output's quotient by the step of the column it belongs to, with all of the group moved."""
+        steps = np.zeros(len(self.a))
+        steps[group] = self.d.step(group, exponent) * _uneven(len(group))
+        (up, down), (gone_up, gone_down) = self.d.at_once(np.stack([steps, -steps]))
+        return quotients(up, down, gone_up[owner], -gone_down[owner], self.d.f0)
+
+
+def _uneven(size: int) -> Array:
+    """Factors between 0.8 and 1, none equal to another: what is moved together must not cancel."""
+    factors: Array = 0.8 + 0.2 * np.modf((np.arange(size) + 1) * 0.6180339887498949)[0]
+    return factors
+
+
+def _columnwise(look: Look) -> tuple[Array, Array, Array, Array]:
+    return look.up, look.down, look.h_up[:, None], look.h_down[:, None]
+
+
+def keep(taken: Taken, columns: Array, exponent: int, look: Look, members: Array) -> None:
+    """Keep what was seen of some of the columns, for the ladder."""
+    for k in members:
+        taken.setdefault(int(columns[k]), {})[exponent] = (look.up[k], look.down[k], look.h_up[k], look.h_down[k])
