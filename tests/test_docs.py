@@ -10,7 +10,7 @@ from documents import ROOT, blocks, check_console, check_session, run
 
 from gradcheck_cli.check.diagnosis.cause import CAUSES, DIAGNOSED
 from gradcheck_cli.check.diagnosis.diagnose import COARSE
-from gradcheck_cli.check.directions import FULL_ENTRIES
+from gradcheck_cli.check.plan import FULL_ENTRIES
 from gradcheck_cli.check.problem import Settings
 from gradcheck_cli.run import run_specs
 from gradcheck_cli.spec import limits, repair, screen

@@ -1,4 +1,4 @@
-"""The cheap test: columns that agree at once. It only ever accepts.
+"""The cheap test: entries that agree at once. It only ever accepts.
 
 A cheap difference that equals the claimed value to half of the tolerance can be wrong only by coincidence, once noise and
 curvature are too small to hide the tolerance. Entries are (coordinates of the input, outputs), as in `jacobian.py`.
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck_cli.check.blocks import uneven
 from gradcheck_cli.check.differences import Differences, Look, quotients
 from gradcheck_cli.check.together import cover, groups
 from gradcheck_cli.check.verdict import Tolerance
@@ -39,15 +40,15 @@ class Quotient(NamedTuple):
 
 
 class CheapTest:
-    """Claimed against numeric, for one input. `run()` gives the columns of which every entry agrees."""
+    """Claimed against numeric, for one input. `run()` gives the entries that agree."""
 
     def __init__(self, a: Array, d: Differences, tol: Tolerance) -> None:
         self.a, self.d, self.tol = a, d, tol
         self.half = tol.of(a, a) / 2
-        self.sigma = d.noise().wide
-        self.settled = np.zeros(len(a), bool)
+        self.sigma = d.wide_noise()
+        self.settled = np.zeros(a.shape, bool)
         self.numeric, self.bound = np.full(a.shape, np.nan), np.full(a.shape, np.inf)
-        """Of settled columns."""
+        """Of settled entries."""
         self.taken: Taken = {}
 
     def run(self) -> Array:
@@ -65,7 +66,7 @@ class CheapTest:
         return self.settled
 
     def _by_rung(self, rung: Array) -> list[tuple[int, Array]]:
-        found = [(r, np.flatnonzero((rung == r) & ~self.settled)) for r in range(len(RUNGS))]
+        found = [(r, np.flatnonzero((rung == r) & ~self.settled.all(axis=1))) for r in range(len(RUNGS))]
         return [(r, columns) for r, columns in found if len(columns)]
 
     def _plan(self) -> Array:
@@ -97,21 +98,18 @@ class CheapTest:
     # Columns one by one.
 
     def _one_by_one(self, columns: Array, exponents: tuple[int, ...]) -> None:
-        """Accept the columns of which every entry passes; a = 0 does if f+ = f0 = f- bit for bit, and at a far one-sided step
-        too.
-        """
+        """Accept the entries that pass; a = 0 does if f+ = f0 = f- bit for bit, and at a far one-sided step too."""
         looks = [self.d.around(columns, e) for e in exponents]
-        seen = self._seen([quotients(*_columnwise(look), self.d.f0) for look in looks])
+        seen = self._seen([quotients(*look, self.d.f0) for look in looks])
         a, half = self.a[columns], self.half[columns]
         good = self._passes(a, half, seen, len(looks) > 1)
         still = (a == 0) & seen.flat
         if still.any():
             still &= self._still_far(columns)
         good |= still
-        done = good.all(axis=1)
-        self._settle(columns[done], np.where(still, 0.0, seen.D)[done], np.where(still, 0.0, half)[done])
+        self._settle(columns, good, np.where(still, 0.0, seen.D), np.where(still, 0.0, half))
         for e, look in zip(exponents, looks, strict=True):
-            keep(self.taken, columns, e, look, np.flatnonzero(~done))
+            keep(self.taken, columns, e, look, np.flatnonzero(~good.all(axis=1)))
 
     def _seen(self, slopes: list[tuple[Array, Array, Array, Array]]) -> Quotient:
         """One rung's quotients, and Richardson's extrapolation of two."""
@@ -135,8 +133,9 @@ class CheapTest:
         still: Array = (values == self.d.f0) | ~np.isfinite(values)
         return still
 
-    def _settle(self, columns: Array, D: Array, bound: Array) -> None:
-        self.settled[columns], self.numeric[columns], self.bound[columns] = True, D, bound
+    def _settle(self, columns: Array, good: Array, D: Array, bound: Array) -> None:
+        self.settled[columns] = good
+        self.numeric[columns], self.bound[columns] = np.where(good, D, np.nan), np.where(good, bound, np.inf)
 
     # Columns together.
 
@@ -147,7 +146,7 @@ class CheapTest:
         pattern = self.a[columns] != 0
         sets = cover(pattern)
         steps = np.zeros((len(sets), len(self.a)))
-        steps[:, columns] = sets * self._away(columns) * _uneven(len(columns))
+        steps[:, columns] = sets * self._away(columns) * uneven(len(columns))
         values, _ = self.d.at_once(steps)
         with np.errstate(all="ignore"):
             clear = sets.astype(np.float32) @ pattern.astype(np.float32) == 0
@@ -171,7 +170,7 @@ class CheapTest:
             good = np.where(owned, self._passes(a, half, seen, len(exponents) > 1), seen.flat)
             if good.all():
                 mine = (group[:, None] == owner) & owned
-                self._settle(group, np.where(mine, seen.D, 0.0), np.where(mine, half, 0.0))
+                self._settle(group, np.ones(mine.shape, bool), np.where(mine, seen.D, 0.0), np.where(mine, half, 0.0))
                 return
             if not np.all(good | owned):
                 return
@@ -180,19 +179,9 @@ class CheapTest:
     def _together(self, group: Array, owner: Array, exponent: int) -> tuple[Array, Array, Array, Array]:
         """Each output's quotient by the step of the column it belongs to, with all of the group moved."""
         steps = np.zeros(len(self.a))
-        steps[group] = self.d.step(group, exponent) * _uneven(len(group))
+        steps[group] = self.d.step(group, exponent) * uneven(len(group))
         (up, down), (gone_up, gone_down) = self.d.at_once(np.stack([steps, -steps]))
         return quotients(up, down, gone_up[owner], -gone_down[owner], self.d.f0)
-
-
-def _uneven(size: int) -> Array:
-    """Factors between 0.8 and 1, none equal to another: what is moved together must not cancel."""
-    factors: Array = 0.8 + 0.2 * np.modf((np.arange(size) + 1) * 0.6180339887498949)[0]
-    return factors
-
-
-def _columnwise(look: Look) -> tuple[Array, Array, Array, Array]:
-    return look.up, look.down, look.h_up[:, None], look.h_down[:, None]
 
 
 def keep(taken: Taken, columns: Array, exponent: int, look: Look, members: Array) -> None:

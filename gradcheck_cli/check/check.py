@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcheck_cli.check import directions
+from gradcheck_cli.check.blocks import Few
 from gradcheck_cli.check.claimed import Claimed, Outputs, RowSizes, broken, claimed_jacobians, row_sizes
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
 from gradcheck_cli.check.contract import check_linearity
 from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
 from gradcheck_cli.check.degenerate import degenerate
 from gradcheck_cli.check.diagnosis.cause import DIAGNOSED
-from gradcheck_cli.check.differences import Differences, evaluator, scale_of
+from gradcheck_cli.check.differences import Differences, evaluator
 from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_product, settle
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
+from gradcheck_cli.check.plan import Planner
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.purity import Answers, check_answers, check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, overall
@@ -95,11 +97,7 @@ class _Check:
             return
         self.stats = pulled.stats
         outputs = Outputs(problem.outputs, found, pulled.differentiable)
-        coordinates = {
-            i: Coordinates(problem.inputs[i].value, problem.inputs[i].structure, problem.inputs[i].bounds)
-            for i in problem.differentiable_inputs()
-        }
-        self._judge(pulled, outputs, coordinates, before)
+        self._judge(pulled, outputs, before)
         if self.explain and any(f.code in DIAGNOSED for f in self.findings):
             self._look_for_causes(pulled, outputs)
         self.findings += degenerate(problem)
@@ -139,43 +137,58 @@ class _Check:
             return None
         return kept
 
-    def _judge(
-        self, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], before: Sequence[Array | None] | None
-    ) -> None:
+    def _judge(self, pulled: Pulled, outputs: Outputs, before: Sequence[Array | None] | None) -> None:
         """The contract; then, input by input, the values."""
         problem = self.problem
-        scales = {i: scale_of(c) for i, c in coordinates.items()}
-        rows = None
-        if self._project(outputs.size * sum(c.size for c in coordinates.values())):
-            rng = np.random.default_rng(self.settings.seed)
-            rows = directions.draw(rng, directions.DIRECTIONS, outputs.size)
-            coordinates = {i: directions.Directions(c, scales[i], rng) for i, c in coordinates.items()}
-            scales = {i: np.ones(c.size) for i, c in coordinates.items()}
-            self.findings.append(Finding("GC603", directions.power(self.settings.tolerances()[0]), problem.location))
         if outputs.size and problem.python:
             impure, self.answers = check_purity(problem, pulled, outputs, before)
             self.findings += impure
             self.backward += 12
-        claimed = self._contract(pulled, outputs, coordinates, rows)
-        if claimed is None:
+        planner = Planner(problem, pulled, outputs)
+        coordinates = self._planned(planner)
+        claimed = None if coordinates is None else self._contract(pulled, outputs, coordinates)
+        if coordinates is None or claimed is None:
             return
         if problem.surrogate:
             self.findings.append(Finding("GC601", CODES["GC601"].title, problem.location))
             return
         self.derivative = EngineDerivative(problem, outputs)
         broken_inputs = {f.input_name for f in self.findings}
-        for i in sorted(problem.differentiable_inputs(), key=lambda i: i not in (self.first or ())):
+        sizes = {c.asked: row_sizes(claimed.jacobians, coordinates, c.rows) for c in coordinates.values()}
+        for i in sorted(coordinates, key=lambda i: i not in (self.first or ())):
             if self.first is not None and overall(self.findings) == "fail":
                 return
             if problem.inputs[i].name not in broken_inputs:
-                self._judge_input(i, claimed, outputs, coordinates[i], rows, row_sizes(claimed.jacobians, scales))
-        if self.explain and problem.differentiable_inputs():
+                wrong = self._judge_input(i, claimed, outputs, coordinates[i], sizes[coordinates[i].asked])
+                if not wrong and isinstance(coordinates[i], Few):
+                    self._judge_again(i, planner, pulled, outputs)
+        if self.explain and coordinates:
             narrow = any(x.value.dtype in WIDER for x in problem.inputs)
             verdicts = [x.verdicts for x in self.inputs]
             self.dot_product = dot_product(self.derivative, pulled, self._tolerance(narrow), verdicts, self.settled)
             self.backward += 1
         if outputs.size and (self.explain or overall(self.findings) == "pass"):
             self._look_elsewhere(pulled, outputs)
+
+    def _planned(self, planner: Planner) -> dict[int, Coordinates] | None:
+        """How the inputs are looked at; None where that makes no sense any more."""
+        if overall(self.findings) != "pass":
+            return None
+        try:
+            plan = planner.plan()
+        except RuleError as error:
+            self.findings.append(broken(error, self.problem))
+            return None
+        self.backward += plan.pullbacks
+        self.forward += plan.forwards
+        self._say_if_projected(plan.coordinates)
+        return plan.coordinates
+
+    def _say_if_projected(self, coordinates: dict[int, Coordinates]) -> None:
+        projected = any(c.rows is not None for c in coordinates.values())
+        if projected and not any(f.code == "GC603" for f in self.findings):
+            power = directions.power(self.settings.tolerances()[0])
+            self.findings.append(Finding("GC603", power, self.problem.location))
 
     def _look_elsewhere(self, pulled: Pulled, outputs: Outputs) -> None:
         """Ask whether the rule heeds where it is; where it does not, that is what is wrong with its values."""
@@ -186,18 +199,10 @@ class _Check:
             self.findings += check_answers(self.problem, pulled, outputs, self.answers)
             self.backward += 3
 
-    def _project(self, entries: int) -> bool:
-        mode = self.settings.mode
-        return entries > 0 and (mode == "projected" or (not mode and entries > directions.FULL_ENTRIES))
-
-    def _contract(
-        self, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], rows: Array | None
-    ) -> Claimed | None:
+    def _contract(self, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates]) -> Claimed | None:
         """What holds of every right rule, and the Jacobians that this one claims; None where they would mean nothing."""
         problem = self.problem
-        if overall(self.findings) != "pass":
-            return None
-        claimed = claimed_jacobians(problem, pulled, outputs, coordinates, rows)
+        claimed = claimed_jacobians(problem, pulled, outputs, coordinates)
         self.backward += claimed.pullbacks
         self.findings += claimed.findings
         if claimed.findings:
@@ -207,38 +212,52 @@ class _Check:
             self.backward += 6
         return claimed
 
-    def _judge_input(
-        self, i: int, claimed: Claimed, outputs: Outputs, coordinates: Coordinates, rows: Array | None, sizes: RowSizes
-    ) -> None:
-        """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one."""
+    def _judge_input(self, i: int, claimed: Claimed, outputs: Outputs, coordinates: Coordinates, sizes: RowSizes) -> bool:
+        """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one. Whether it is
+        wrong.
+        """
         problem, a = self.problem, claimed.jacobians[i].T
         x = problem.inputs[i]
         arrays = [wide(other.value) for other in problem.inputs]
         evaluate = evaluator(problem.primal, problem.batched_primal, arrays, i, outputs.kept)
+        whole, rows = coordinates.rows is None, coordinates.rows
         d = Differences(evaluate if rows is None else directions.projected(evaluate, rows), coordinates)
         witness = None
-        if rows is None:
+        if whole:
             witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER
         judged = self._compare(a, d, sizes, narrow, witness)
-        if rows is None and self.stats.custom and not problem.python and self.settings.eps is None:
+        if whole and self.stats.custom and not problem.python and self.settings.eps is None:
             judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
             self.settled += settled
-        if rows is None:
+        if whole:
             judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
         view = None
         if self.settings.taylor and a.size:
             from gradcheck_cli.check.taylor import taylor
 
             view = taylor(a, d)
-        result = summarise(x, judged, outputs, coordinates, self.settings.kinks, rows is not None, taylor=view)
+        result = summarise(x, judged, outputs, coordinates, self.settings.kinks, taylor=view)
         self.inputs.append(result)
         self.findings += findings_of(result, i in claimed.missing, x.location or problem.location)
         if problem.pushforward is not None:
             from gradcheck_cli.check.forward_rule import ForwardRule
 
-            self._judge_forward_rule(ForwardRule(problem, i, outputs, coordinates, rows), judged, d, sizes, witness)
+            self._judge_forward_rule(ForwardRule(problem, i, outputs, coordinates), judged, d, sizes, witness)
         self.forward += d.evaluations
+        return result.verdict == "fail"
+
+    def _judge_again(self, i: int, planner: Planner, pulled: Pulled, outputs: Outputs) -> None:
+        """Judge an input whose blocks turned out not to be any, though no claimed zero is wrong, as if nobody had said so."""
+        name = self.problem.inputs[i].name
+        self.inputs = [x for x in self.inputs if x.name != name]
+        self.findings = [f for f in self.findings if f.input_name != name]
+        coordinates = {i: planner.without_blocks(i)}
+        self._say_if_projected(coordinates)
+        claimed = self._contract(pulled, outputs, coordinates)
+        if claimed is not None:
+            sizes = row_sizes(claimed.jacobians, coordinates, coordinates[i].rows)
+            self._judge_input(i, claimed, outputs, coordinates[i], sizes)
 
     def _judge_forward_rule(self, rule: ForwardRule, backward: Judged, d: Differences, sizes: RowSizes, witness: Any) -> None:
         """The forward rule against the same differences, and against the backward rule."""

@@ -1,4 +1,4 @@
-"""The Jacobian that a rule claims: one pullback per output coordinate."""
+"""The Jacobian that a rule claims: one pullback per output coordinate, or for each of the questions that coordinates ask."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.coordinates import Coordinates, scale_of
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
@@ -21,7 +21,8 @@ class Claimed(NamedTuple):
     """What the rule says, and how it was asked."""
 
     jacobians: dict[int, Array]
-    """For each input that requires grad, by position: (output coordinates, input coordinates)."""
+    """For each input that requires grad, by position: (output coordinates, input coordinates); where the coordinates have
+    `rows`, those stand for the outputs."""
     missing: frozenset[int]
     """Inputs for which the rule gave no gradient at all."""
     findings: tuple[Finding, ...]
@@ -65,28 +66,36 @@ def broken(error: RuleError, problem: Problem) -> Finding:
     return Finding(KIND_CODES[error.kind], str(error), error.location or problem.location, error.input_name)
 
 
-def claimed_jacobians(
-    problem: Problem, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], rows: Array | None = None
-) -> Claimed:
-    """Ask the rule for every row (or for the given combinations of rows).
+def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates]) -> Claimed:
+    """Ask the rule for all that the coordinates ask.
 
     An input for which every pullback gives None is `missing`; its claimed derivative counts as zero.
     """
-    rows = np.eye(outputs.size) if rows is None else rows
-    places = problem.differentiable_inputs()
-    jacobians = {i: np.zeros((len(rows), coordinates[i].size)) for i in places}
-    given = dict.fromkeys(places, 0)
-    for r, v in enumerate(rows):
-        try:
-            gradients = pulled.vjp(outputs.cotangents(v))
-        except RuleError as error:
-            return Claimed({}, frozenset(), (broken(error, problem),), r + 1)
-        for i, g in zip(places, gradients, strict=True):
-            if g is not None:
-                given[i] += 1
-                jacobians[i][r] = coordinates[i].project(np.asarray(g)[None])[0]
-    missing = frozenset(i for i, count in given.items() if count == 0 and len(rows))
-    return Claimed(jacobians, missing, (), len(rows))
+    jacobians = {i: np.zeros((outputs.size if c.rows is None else len(c.rows), c.size)) for i, c in coordinates.items()}
+    given = dict.fromkeys(coordinates, 0)
+    pullbacks = 0
+    for alike in _asked_alike(coordinates):
+        for number, v in enumerate(coordinates[alike[0]].questions(outputs.size)):
+            pullbacks += 1
+            try:
+                gradients = dict(zip(problem.differentiable_inputs(), pulled.vjp(outputs.cotangents(v)), strict=True))
+            except RuleError as error:
+                return Claimed({}, frozenset(), (broken(error, problem),), pullbacks)
+            for i in alike:
+                g = gradients[i]
+                if g is not None:
+                    given[i] += 1
+                    coordinates[i].note(jacobians[i], number, np.asarray(g))
+    missing = frozenset(i for i, count in given.items() if count == 0 and outputs.size)
+    return Claimed(jacobians, missing, (), pullbacks)
+
+
+def _asked_alike(coordinates: dict[int, Coordinates]) -> list[list[int]]:
+    """The inputs whose coordinates ask the same questions, together."""
+    groups: dict[Any, list[int]] = {}
+    for i, c in coordinates.items():
+        groups.setdefault(c.asked, []).append(i)
+    return list(groups.values())
 
 
 class RowSizes(NamedTuple):
@@ -98,10 +107,11 @@ class RowSizes(NamedTuple):
     """|a_il|."""
 
 
-def row_sizes(claimed: dict[int, Array], scales: dict[int, Array]) -> RowSizes:
-    """The sizes of the rows of Jacobians (outputs, coordinates) for coordinates with these scales."""
-    changes = [np.max(np.abs(a) * scales[i], axis=1, initial=0.0) for i, a in claimed.items()]
-    slopes = [np.max(np.abs(a), axis=1, initial=0.0) for a in claimed.values()]
+def row_sizes(claimed: dict[int, Array], coordinates: dict[int, Coordinates], rows: Array | None = None) -> RowSizes:
+    """The sizes of the rows of those Jacobians (outputs, coordinates) whose rows are these."""
+    alike = {i: a for i, a in claimed.items() if coordinates[i].rows is rows}
+    changes = [np.max(np.abs(a) * scale_of(coordinates[i]), axis=1, initial=0.0) for i, a in alike.items()]
+    slopes = [np.max(np.abs(a), axis=1, initial=0.0) for a in alike.values()]
     return RowSizes(_largest(changes), _largest(slopes))
 
 

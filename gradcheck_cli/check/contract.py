@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.claimed import Claimed, Outputs, broken
-from gradcheck_cli.check.coordinates import Coordinates, as_real
+from gradcheck_cli.check.coordinates import EACH_OUTPUT, Coordinates, as_real
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.stability import unsteadiness
@@ -46,21 +46,30 @@ def _dense(size: int, irrational: float) -> Array:
 def check_linearity(
     problem: Problem, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed
 ) -> list[Finding]:
-    """vjp(c g) = c vjp(g) bit for bit, vjp(0) = 0, and vjp(g) equals the combination of the one-hot rows."""
+    """vjp(c g) = c vjp(g) bit for bit, vjp(0) = 0, and vjp(g) equals the combination of the one-hot rows.
+
+    Where the rule was not asked for those, vjp(g) = vjp(a) + vjp(b) for g in two parts, the one holding a single output.
+    """
     g = dense_cotangent(outputs.size)
+    one = np.zeros(outputs.size)
+    one[outputs.size // 2] = g[outputs.size // 2]
     try:
         base = pulled.vjp(outputs.cotangents(g))
         scaled = [pulled.vjp(outputs.cotangents(factor * g)) for factor in FACTORS]
         nothing = pulled.vjp(outputs.cotangents(0 * g))
+        split = any(c.asked != EACH_OUTPUT for c in coordinates.values())
+        parts = [pulled.vjp(outputs.cotangents(part)) for part in (one, g - one)] if split else []
     except RuleError as error:
         return [broken(error, problem)]
-    places = problem.differentiable_inputs()
     found = []
-    for k, i in enumerate(places):
+    for k, i in enumerate(problem.differentiable_inputs()):
+        if i not in coordinates:
+            continue
         message = broken_scaling(base[k], [s[k] for s in scaled]) or nonzero(nothing[k])
-        if not message and _not_additive(base[k], g, claimed.jacobians.get(i), coordinates[i]):
-            rounding = _rounding(problem, outputs, g, k)
-            message = _not_additive(base[k], g, claimed.jacobians.get(i), coordinates[i], rounding)
+        sums = [] if message else _sums(base[k], [p[k] for p in parts], g, claimed.jacobians.get(i), coordinates[i])
+        for total, terms, size in sums:
+            if _not_additive(total, terms, size, coordinates[i]):
+                message = message or _not_additive(total, terms, size, coordinates[i], _rounding(problem, outputs, g, k))
         if message:
             name = problem.inputs[i].name
             code = "GC117" if message.startswith(ROUNDED) else "GC110"
@@ -111,14 +120,26 @@ def _rounding(problem: Problem, outputs: Outputs, g: Array, k: int) -> float:
         return 0.0
 
 
-def _not_additive(gradient: Any, g: Array, rows: Array | None, coordinates: Coordinates, rounding: float = 0.0) -> str:
-    """A dense cotangent against the same combination of one-hot rows."""
-    if gradient is None or rows is None or len(rows) != len(g):
-        return ""
-    dense = coordinates.project(np.asarray(gradient)[None])[0]
+def _sums(
+    gradient: Any, parts: list[Any], g: Array, rows: Array | None, coordinates: Coordinates
+) -> list[tuple[Array, Array, Array]]:
+    """What must be equal: the gradient for a dense cotangent, the sum of its terms, and the sum of their sizes."""
+    if gradient is None or rows is None:
+        return []
+    total = coordinates.project(np.asarray(gradient)[None])[0]
+    sums = []
     with np.errstate(all="ignore"):
-        combined = g @ rows
-        size = np.abs(g) @ np.abs(rows)
+        if coordinates.complete:
+            sums.append((total, coordinates.combined(g, rows), coordinates.combined(np.abs(g), np.abs(rows))))
+        if parts and coordinates.asked != EACH_OUTPUT and all(p is not None for p in parts):
+            one, other = (coordinates.project(np.asarray(p)[None])[0] for p in parts)
+            sums.append((total, one + other, np.abs(one) + np.abs(other)))
+    return sums
+
+
+def _not_additive(dense: Array, combined: Array, size: Array, coordinates: Coordinates, rounding: float = 0.0) -> str:
+    """A dense cotangent against the parts that it is the sum of."""
+    with np.errstate(all="ignore"):
         largest = np.max(size, initial=0.0)
         allowed = ADDITIVITY.get(str(coordinates.value.dtype), 1e-4) * largest
         allowed = max(allowed, min(rounding, LOST_DIGITS * largest))

@@ -6,6 +6,7 @@ it are coordinates: of a symmetric matrix the lower triangle, each entry moved t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,17 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 WIDER = {np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np.dtype(np.complex128)}
 
+EACH_OUTPUT = "each output"
+"""What the rule is asked about entries that are looked at one by one."""
+
 
 class Coordinates:
     """The real coordinates of one input at its value `x`."""
+
+    rows: Array | None = None
+    """Combinations of outputs that are looked at in place of the outputs."""
+    complete = True
+    """Whether the questions tell the whole Jacobian."""
 
     def __init__(self, value: Array, structure: str = "", bounds: tuple[float, float] | None = None) -> None:
         self.value = value
@@ -40,6 +49,11 @@ class Coordinates:
         self.second = mirrored if structure == "symmetric" else self.first
 
     @property
+    def outside(self) -> int:
+        """For each output the coordinates that do not move it, and have no entry for it."""
+        return 0
+
+    @property
     def size(self) -> int:
         """Number of coordinates."""
         return len(self.first)
@@ -49,6 +63,54 @@ class Coordinates:
         """The coordinates' values."""
         values: Array = self.flat[self.first]
         return values
+
+    def place(self, j: int, output: int) -> tuple[tuple[int, ...], str]:
+        """The entry of the array, and its part, whose derivative stands at `j` for an output."""
+        return self.index(j), self.part(j)
+
+    def entries(self, judged: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Claimed, numeric, bound and verdict of the entries, each (coordinates, outputs), per unit of the input."""
+        return judged
+
+    def stored(self, entries: Array, outside: float) -> Array:
+        """Entries as the array that is kept; `outside` is what those are that are not among them."""
+        return entries
+
+    def sizes(self, columns: Array) -> Array:
+        """|x| of some coordinates, (k, 1) or (k, outputs)."""
+        found: Array = np.abs(self.x[columns])[:, None]
+        return found
+
+    @property
+    def largest(self) -> float:
+        """max |x|."""
+        return float(np.max(np.abs(self.x), initial=0.0))
+
+    def position(self, columns: Array, outputs: Array) -> Array:
+        """Where the point lies along the coordinate that an output depends on, for each pair."""
+        found: Array = self.x[columns]
+        return found
+
+    @property
+    def asked(self) -> Any:
+        """What the rule is asked; coordinates with the same (the very same object) share the pullbacks."""
+        return EACH_OUTPUT
+
+    def questions(self, outputs: int) -> Iterator[Array]:
+        """Cotangents whose gradients together are the Jacobian: one for each output."""
+        for k in range(outputs):
+            v = np.zeros(outputs)
+            v[k] = 1.0
+            yield v
+
+    def note(self, jacobian: Array, number: int, gradient: Array) -> None:
+        """Write a question's answer into the Jacobian, (outputs, coordinates)."""
+        jacobian[number] = self.project(gradient[None])[0]
+
+    def combined(self, weights: Array, jacobian: Array) -> Array:
+        """The derivatives, as `project` gives them, of the outputs' weighted sum."""
+        found: Array = weights @ jacobian
+        return found
 
     def index(self, j: int) -> tuple[int, ...]:
         """The entry of the array that coordinate `j` belongs to."""
@@ -118,6 +180,14 @@ class Coordinates:
         if self.complex:
             flat = np.ascontiguousarray(flat).view(np.complex128)
         return flat.reshape(len(flat), *self.value.shape)
+
+
+def scale_of(coordinates: Coordinates) -> Array:
+    """s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0."""
+    size = np.nan_to_num(np.abs(coordinates.x), nan=0.0, posinf=0.0)
+    floor = np.maximum(size, np.max(size, initial=0.0) / 128)
+    scale: Array = np.where(floor > 0, np.exp2(np.floor(np.log2(np.where(floor > 0, floor, 1.0)))), 1.0)
+    return scale
 
 
 def wide(value: Array) -> Array:

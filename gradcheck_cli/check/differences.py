@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates, as_real
+from gradcheck_cli.check.coordinates import Coordinates, as_real, scale_of
 from gradcheck_cli.errors import GradcheckError
 
 Array = np.ndarray[Any, Any]
@@ -51,7 +51,7 @@ def residual_noise(changes: Array, model: Array) -> Array:
 
 
 class Look(NamedTuple):
-    """What is seen to both sides: values (columns, outputs), and the distances gone (columns,), both positive."""
+    """What is seen to both sides: values (columns, outputs), and the distances gone, (columns, 1) or (columns, outputs)."""
 
     up: Array
     down: Array
@@ -70,8 +70,9 @@ class Differences:
         self.evaluations = 0
         self.scale = scale_of(coordinates)
         # Twice and in double precision, so that it is rounded as the perturbed copies are.
-        self.f0 = self._run(coordinates.displaced(np.zeros((2, coordinates.size))))[0]
+        self.f0 = self.values_at(coordinates.displaced(np.zeros((2, coordinates.size))))[0]
         self._noise: Noise | None = None
+        self._wide: Array | None = None
 
     def step(self, columns: Array, exponent: int) -> Array:
         """s_j dither 2^e for each column."""
@@ -79,19 +80,17 @@ class Differences:
         return steps
 
     def at(self, columns: Array, steps: Array) -> tuple[Array, Array]:
-        """The values with one coordinate moved, (k, outputs), and the distances really gone, (k,).
+        """The values with one coordinate moved, (k, outputs), and the distances really gone, (k, 1) or (k, outputs).
 
         NaN where the forward is not defined, or the point lies outside the input's bounds.
         """
-        width = max(1, CHUNK_NUMBERS // max(1, self.coordinates.flat.size, len(self.f0)))
-        values = np.empty((len(columns), len(self.f0)))
-        gone = np.empty(len(columns))
-        for k in range(0, len(columns), width):
-            part = slice(k, k + width)
-            copies, gone[part], outside = self.coordinates.moved(columns[part], steps[part])
-            values[part] = self._run(copies)
+        values, gone = np.empty((len(columns), len(self.f0))), []
+        for part in self._chunks(len(columns)):
+            copies, distances, outside = self.coordinates.moved(columns[part], steps[part])
+            gone.append(distances.reshape(len(copies), -1))
+            values[part] = self.values_at(copies)
             values[part][outside] = np.nan
-        return values, gone
+        return values, np.concatenate(gone) if gone else np.empty((0, 1))
 
     def around(self, columns: Array, exponent: int) -> Look:
         """The values with one coordinate moved up and down by the steps of one exponent, for each column."""
@@ -104,23 +103,35 @@ class Differences:
         """The values with many coordinates moved at the same time, and the distances really gone, both (k, ...); NaN as in
         `at`.
         """
-        width = max(1, CHUNK_NUMBERS // max(1, self.coordinates.flat.size, len(self.f0)))
         values, gone = np.empty((len(steps), len(self.f0))), np.empty(steps.shape)
-        for k in range(0, len(steps), width):
-            part = slice(k, k + width)
+        for part in self._chunks(len(steps)):
             copies, gone[part], outside = self.coordinates.together(steps[part])
-            values[part] = self._run(copies)
+            values[part] = self.values_at(copies)
             values[part][outside] = np.nan
         return values, gone
+
+    def _chunks(self, copies: int) -> Iterator[slice]:
+        """Parts of so many copies that one does not hold more than CHUNK_NUMBERS."""
+        width = max(1, CHUNK_NUMBERS // max(1, self.coordinates.flat.size, len(self.f0)))
+        return (slice(k, k + width) for k in range(0, copies, width))
+
+    def wide_noise(self) -> Array:
+        """The noise of each output in the wider window, measured once: 9 evaluations."""
+        if self._wide is None:
+            self._wide = self._at_least(residual_noise(self._probe(2.0**-17), SMOOTH))
+        return self._wide
 
     def noise(self) -> Noise:
         """The noise of each output, measured once: 18 evaluations."""
         if self._noise is None:
-            floor = 2 * EPS * np.abs(self.f0)
-            wide, narrow = self._probe(2.0**-17), self._probe(2.0**-32)
-            found = (residual_noise(wide, SMOOTH), residual_noise(narrow, SMOOTH), residual_noise(narrow, KINKED))
-            self._noise = Noise(*(np.fmax(floor, noise) for noise in found))
+            narrow = self._probe(2.0**-32)
+            found = (self._at_least(residual_noise(narrow, model)) for model in (SMOOTH, KINKED))
+            self._noise = Noise(self.wide_noise(), *found)
         return self._noise
+
+    def _at_least(self, noise: Array) -> Array:
+        floored: Array = np.fmax(2 * EPS * np.abs(self.f0), noise)
+        return floored
 
     def _probe(self, window: float) -> Array:
         """The outputs' changes at the nine points of a random line through the point."""
@@ -131,10 +142,11 @@ class Differences:
             reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)
             direction = np.where(reach < window * np.abs(direction), 0.0, direction)
         # Taking off the value at the point first keeps the fit's own rounding below the noise.
-        changes: Array = self._run(self.coordinates.displaced(PROBE[:, None] * window * direction)) - self.f0
+        changes: Array = self.values_at(self.coordinates.displaced(PROBE[:, None] * window * direction)) - self.f0
         return changes
 
-    def _run(self, copies: Array) -> Array:
+    def values_at(self, copies: Array) -> Array:
+        """The outputs of copies of the input, counted."""
         self.evaluations += len(copies)
         with np.errstate(all="ignore"):
             return self.evaluate(copies)
@@ -153,14 +165,6 @@ def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> 
         return total / 2, D, np.abs(F - B) / 2, (up == f0) & (down == f0)
 
 
-def scale_of(coordinates: Coordinates) -> Array:
-    """s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0."""
-    size = np.nan_to_num(np.abs(coordinates.x), nan=0.0, posinf=0.0)
-    floor = np.maximum(size, np.max(size, initial=0.0) / 128)
-    scale: Array = np.where(floor > 0, np.exp2(np.floor(np.log2(np.where(floor > 0, floor, 1.0)))), 1.0)
-    return scale
-
-
 def evaluator(
     primal: Callable[..., Sequence[Array]],
     batched: Callable[[Sequence[Array], Sequence[bool]], Sequence[Array]] | None,
@@ -172,7 +176,7 @@ def evaluator(
     width = len(outputs_as_real(primal(*map(np.array, arrays)), kept))
 
     def one(copy: Array) -> Array:
-        given = [np.array(copy) if k == position else np.array(a) for k, a in enumerate(arrays)]
+        given = [copy if k == position else np.array(a) for k, a in enumerate(arrays)]
         try:
             row = outputs_as_real(primal(*given), kept)
         except LOST:

@@ -6,7 +6,7 @@ are s_j times +-U(0.5, 1.5), never +-1 alone: with equal sizes, errors in pairs 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,6 @@ from gradcheck_cli.check.coordinates import Coordinates
 Array = np.ndarray[Any, Any]
 DIRECTIONS = 4
 """K: a single wrong entry that stands out of the noise is missed by none of them."""
-FULL_ENTRIES = 4_000_000
-"""Up to so many Jacobian entries every one is checked."""
 
 
 def draw(rng: Any, rows: int, size: int) -> Array:
@@ -35,10 +33,14 @@ def power(rtol: float) -> str:
 
 
 class Directions(Coordinates):
-    """Some directions of an input as its coordinates; all of them start at 0."""
+    """Some directions of an input as its coordinates; all of them start at 0. `rows` stand for the outputs."""
 
-    def __init__(self, base: Coordinates, scale: Array, rng: Any) -> None:
+    rows: Array
+    complete = False
+
+    def __init__(self, base: Coordinates, scale: Array, rows: Array, rng: Any) -> None:
         self.base, self.value, self.complex = base, base.value, base.complex
+        self.rows = rows
         self.vectors = draw(rng, DIRECTIONS, base.size) * scale
         self.bounds, self.flat = base.bounds, base.flat
 
@@ -59,6 +61,15 @@ class Directions(Coordinates):
     def part(self, j: int) -> str:
         """A direction has no parts."""
         return ""
+
+    @property
+    def asked(self) -> Any:
+        """The combinations of outputs."""
+        return "combinations"
+
+    def questions(self, outputs: int) -> Iterator[Array]:
+        """The combinations of outputs."""
+        yield from self.rows
 
     def project(self, gradients: Array) -> Array:
         """Directional derivatives: (k, *shape) -> (k, directions)."""

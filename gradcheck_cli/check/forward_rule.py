@@ -19,14 +19,11 @@ from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance
 
 
 class ForwardRule:
-    """The `jvp` rule of a problem for tangents of input `i`. Every method may raise RuleError.
+    """The `jvp` rule of a problem for tangents of input `i`. Every method may raise RuleError."""
 
-    In projected mode `coordinates` are directions of the input, and `rows` the combinations of outputs that are looked at.
-    """
-
-    def __init__(self, problem: Problem, i: int, outputs: Outputs, coordinates: Coordinates, rows: Array | None = None) -> None:
+    def __init__(self, problem: Problem, i: int, outputs: Outputs, coordinates: Coordinates) -> None:
         self.problem, self.i, self.input = problem, i, problem.inputs[i]
-        self.outputs, self.coordinates, self.rows = outputs, coordinates, rows
+        self.outputs, self.coordinates, self.rows = outputs, coordinates, coordinates.rows
         self.place = problem.jvp_location or problem.location
 
     def jacobian(self) -> Array:
@@ -36,7 +33,7 @@ class ForwardRule:
 
     def claim(self, problem: Problem) -> Array:
         """The Jacobian of the same rule at another problem's inputs."""
-        return ForwardRule(problem, self.i, self.outputs, self.coordinates, self.rows).jacobian()
+        return ForwardRule(problem, self.i, self.outputs, self.coordinates).jacobian()
 
     def _along(self, tangents: dict[int, Array]) -> Array:
         """The outputs' tangents, as coordinates, for tangents of some inputs; those of the others are zero."""
@@ -66,10 +63,11 @@ class ForwardRule:
     def _mismatch(self, forward: Judged, wrong: Array) -> str:
         j, k = (int(n[0]) for n in np.nonzero(wrong))
         output, index = self.outputs.place(k) if self.rows is None else ("v.out", (k,))
+        place = at(self.coordinates.place(j, k)[0])
         name = self.input.name
         return (
             f"the forward rule for {name!r} is wrong in {wrong.sum()} of {wrong.size} entries; d{output}{at(index)}/"
-            f"d{name}{at(self.coordinates.index(j))}: jvp {forward.claimed[j, k]:.9g}, numeric {forward.numeric[j, k]:.9g}"
+            f"d{name}{place}: jvp {forward.claimed[j, k]:.9g}, numeric {forward.numeric[j, k]:.9g}"
         )
 
     def _disagreement(self, forward: Judged, backward: Judged, tolerance: Tolerance) -> str:

@@ -77,8 +77,7 @@ class Comparison:
     def run(self) -> Judged:
         """Settle every entry, or say why it cannot be."""
         if self.a.size:
-            settled = self._cheap()
-            columns = np.flatnonzero(~settled)
+            columns = np.flatnonzero(~self._cheap().all(axis=1))
             for number in range(ROUNDS):
                 if not len(columns):
                     break
@@ -139,7 +138,7 @@ class Comparison:
             borne_out = np.abs(w - a) <= self.tol.of(a, w)
             still_open = np.isin(verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(E)
             agreed = (still_open & (np.abs(w - D) <= E) & borne_out) | ((verdict == Verdict.NEGLIGIBLE) & borne_out)
-            magnitude = np.maximum(np.abs(self.d.f0), np.abs(self.d.coordinates.x[columns])[:, None])
+            magnitude = np.maximum(np.abs(self.d.f0), self.d.coordinates.sizes(columns))
             lost = np.abs(a - D) * self.d.scale[columns][:, None] <= 2.0**-30 * magnitude
             doubted = (verdict == Verdict.DISAGREE) & (np.abs(w - a) <= np.abs(a - D) / 10) & np.isfinite(a) & lost
             doubted |= (verdict == Verdict.NEGLIGIBLE) & ~borne_out
@@ -180,7 +179,7 @@ class Comparison:
         return result
 
     def _cheap(self) -> Array:
-        """Columns that agree at once."""
+        """Entries that agree at once."""
         test = CheapTest(self.a, self.d, self.tol)
         settled = test.run()
         self.numeric[settled], self.bound[settled] = test.numeric[settled], test.bound[settled]
@@ -252,12 +251,12 @@ class Comparison:
 
     def _judge_group(self, columns: Array, exponents: tuple[int, ...], last: bool) -> None:
         """Judge the open entries of columns that share their steps."""
-        up, down, h_up, h_down = (np.array([[self.taken[int(j)][e][k] for j in columns] for e in exponents]) for k in range(4))
+        parts = (np.array([[self.taken[int(j)][e][k] for j in columns] for e in exponents]) for k in range(4))
+        up, down, h_up, h_down = (np.broadcast_to(part, (*part.shape[:2], self.a.shape[1])) for part in parts)
         open_entries = self.verdict[columns] == Verdict.UNSETTLED
         row, output = np.nonzero(open_entries)
-        group = _Entries(
-            exponents, up[:, row, output], down[:, row, output], h_up[:, row], h_down[:, row], columns[row], output
-        )
+        up, down, h_up, h_down = (part[:, row, output] for part in (up, down, h_up, h_down))
+        group = _Entries(exponents, up, down, h_up, h_down, columns[row], output)
         self.wishes[columns] = 0
         usable = np.isfinite(group.up) & np.isfinite(group.down)
         for pattern, members in _patterns(usable):
@@ -308,12 +307,12 @@ class Comparison:
     def _decide(self, group: _Entries, slopes: Slopes, f: Array, last: bool, complete: bool) -> None:
         """Estimate, judge, look for kinks; where neither settles, wish for further steps."""
         d, column, output = self.d, group.column, group.output
-        a, x, s = self.a[column, output], d.coordinates.x[column], d.scale[column]
+        a, x, s = self.a[column, output], d.coordinates.position(column, output), d.scale[column]
         sigma, rounding, beside_kink = (n[output] for n in d.noise())
         slack = (rounding + 16 * EPS * self.sizes.change[output]) / s
         tol = self.tol._replace(atol=np.maximum(self.tol.atol, 16 * self.tol.unit * self.sizes.change[output] / s))
         found = estimate(slopes, f, x, sigma, rounding, slack)
-        magnitude = np.maximum(np.abs(f), np.max(np.abs(d.coordinates.x), initial=0.0))
+        magnitude = np.maximum(np.abs(f), d.coordinates.largest)
         longest_flat = np.max(np.where(slopes.flat, slopes.h, 0.0), axis=0)
         with np.errstate(all="ignore"):
             flat_bound = np.where(longest_flat > 0, 2 * EPS * magnitude / longest_flat, 0.0)
@@ -421,7 +420,7 @@ def classical(a: Array, d: Differences, eps: float, rtol: float, atol: float) ->
     up, h_up = d.at(columns, np.full(len(columns), eps))
     down, h_down = d.at(columns, np.full(len(columns), -eps))
     with np.errstate(all="ignore"):
-        D = (up - down) / (h_up - h_down)[:, None]
+        D = (up - down) / (h_up - h_down)
         agree = np.abs(a - D) <= atol + rtol * np.abs(D)
     verdict = np.where(agree, Verdict.AGREE, np.where(np.isfinite(D), Verdict.DISAGREE, Verdict.NOT_FINITE))
     return Judged(a, D, np.full(a.shape, np.nan), verdict.astype(np.int8))

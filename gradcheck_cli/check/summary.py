@@ -35,12 +35,10 @@ def by_policy(verdict: Array, kinks: str) -> Array:
     return verdict
 
 
-def summarise(
-    x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinates, kinks: str, projected: bool, **rest: Any
-) -> InputResult:
+def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinates, kinks: str, **rest: Any) -> InputResult:
     """Count, find the worst entries, and keep the arrays; `rest` are further fields of the result."""
-    a, D, E = judged.claimed, judged.numeric, judged.bound
-    verdict = by_policy(judged.verdict, kinks)
+    a, D, E, verdict = coordinates.entries(judged)
+    verdict = by_policy(verdict, kinks)
     with np.errstate(all="ignore"):
         error = np.abs(a - D)
         size = np.maximum(np.abs(a), np.abs(D))
@@ -49,9 +47,9 @@ def summarise(
 
     def entry(flat: Any) -> Entry:
         j, k = divmod(int(flat), a.shape[1])
-        output, index = outputs.place(k) if not projected else ("v.out", (k,))
-        numbers = float(a[j, k]), float(D[j, k]), float(E[j, k])
-        return Entry(output, index, coordinates.index(j), *numbers, Verdict(verdict[j, k]), coordinates.part(j))
+        output, index = outputs.place(k) if coordinates.rows is None else ("v.out", (k,))
+        place, part = coordinates.place(j, k)
+        return Entry(output, index, place, float(a[j, k]), float(D[j, k]), float(E[j, k]), Verdict(verdict[j, k]), part)
 
     settled = np.isin(verdict, (Verdict.AGREE, Verdict.DISAGREE))
     wrong = _worst_first(np.isin(verdict, FAILING), relative)
@@ -61,11 +59,12 @@ def summarise(
         name=x.name,
         shape=x.value.shape,
         verdict="fail" if len(wrong) else "inconclusive" if len(unknown) else "pass",
-        claimed=a.T,
-        numeric=D.T,
-        error_bound=E.T,
-        verdicts=verdict.T,
+        claimed=coordinates.stored(a, 0.0).T,
+        numeric=coordinates.stored(D, 0.0).T,
+        error_bound=coordinates.stored(E, 0.0).T,
+        verdicts=coordinates.stored(verdict, Verdict.AGREE).T,
         entries=outputs.size * Coordinates(x.value, x.structure).size,
+        checked=a.size + coordinates.outside * outputs.size,
         max_abs_error=float(np.nanmax(np.where(settled, error, 0.0), initial=0.0)),
         max_rel_error=float(np.nanmax(np.where(settled, relative, 0.0), initial=0.0)),
         worst=entry(np.argmax(shown)) if settled.any() else None,

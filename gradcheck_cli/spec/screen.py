@@ -10,9 +10,9 @@ import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
-from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.coordinates import Coordinates, scale_of
 from gradcheck_cli.check.diagnosis.elsewhere import directional
-from gradcheck_cli.check.differences import outputs_as_real, scale_of
+from gradcheck_cli.check.differences import outputs_as_real
 from gradcheck_cli.check.problem import Input, Problem
 from gradcheck_cli.check.result import InputResult
 from gradcheck_cli.check.verdict import KINKS

@@ -10,10 +10,9 @@ import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
-from gradcheck_cli.check.coordinates import Coordinates, as_real
+from gradcheck_cli.check.coordinates import Coordinates, as_real, scale_of
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.check.diagnosis.elsewhere import directional
-from gradcheck_cli.check.differences import scale_of
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
 

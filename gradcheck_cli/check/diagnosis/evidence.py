@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck_cli.check.blocks import place_shape
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.problem import Input
@@ -143,11 +144,6 @@ class Evidence:
         """The output's name; `the outputs` where there are several."""
         kept = self.outputs.kept
         return self.outputs.names[kept[0]] if len(kept) == 1 else "the outputs"
-
-
-def place_shape(array: Array) -> tuple[int, ...]:
-    """The shape of an array's real coordinates."""
-    return (*array.shape, 2) if array.dtype.kind == "c" else array.shape
 
 
 def distinct(values: Array) -> Array:

@@ -1,0 +1,394 @@
+"""Large Jacobians that fall into blocks: an elementwise function's into single entries, a softmax over rows into its rows.
+
+Along some axes of an input and of the outputs an output may depend on the input's entries of the same index only. The rule says
+along which: it is asked, not told. Then one coordinate of every block is moved at once, and one output of every block pulled
+back, so that a million entries cost what one does. Nothing is taken on trust: the forward is asked too (`strays`).
+
+Coordinates and outputs are vectors of real numbers, n of the input and m of the outputs; T blocks of G coordinates and R
+outputs each, n = T G, m = T R.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from gradcheck_cli.check.coordinates import Coordinates
+
+Array = np.ndarray[Any, Any]
+Pull = Callable[[Array], Array | None]
+"""From a cotangent (outputs,) to one input's gradient, as a vector of its coordinates."""
+FULL_ENTRIES = 4_000_000
+"""The largest Jacobian that is kept as a whole, or looked at entry by entry."""
+BASE = 32
+"""Factors that tell an axis's indices apart, 2^-16 to 2^15: two or three digits do for a thousand of them."""
+LEAKY = 0.25
+"""Where no more than this part of the coordinates moves other indices' outputs, it is worth asking whether they should."""
+STRANGERS = 8
+"""Outputs of other blocks that one coordinate may move; with more it is another structure."""
+LEVELS = 4
+"""Distances, in thirds of FAR, that tell blocks apart."""
+FAR = 0.26
+"""The farthest that blocks are moved, in units of the input's scale."""
+ATTEMPTS = (1.0, -1.0, 2.0**-10)
+"""Away from zero, or towards it, or hardly: where the forward is not defined in one place it may be in another."""
+
+
+class Blocks:
+    """Which block every coordinate and every output belongs to."""
+
+    def __init__(self, of_input: Array, of_output: Array) -> None:
+        self.of_input, self.of_output = of_input, of_output
+        self.count = int(of_input.max()) + 1
+        self.members: Array = np.argsort(of_input, kind="stable").reshape(self.count, -1).T
+        """(G, T): the coordinates of every block."""
+        self.outputs: Array = np.argsort(of_output, kind="stable").reshape(self.count, -1).T
+        """(R, T): the outputs of every block."""
+
+    @property
+    def owner(self) -> Array:
+        """(G, m): for every output the coordinates of its block."""
+        owner: Array = self.members[:, self.of_output]
+        return owner
+
+    def questions(self) -> Iterator[Array]:
+        """Cotangents of one output of every block."""
+        for chosen in self.outputs:
+            v = np.zeros(len(self.of_output))
+            v[chosen] = 1.0
+            yield v
+
+
+def place_shape(array: Array) -> tuple[int, ...]:
+    """The shape of an array's real coordinates."""
+    return (*array.shape, 2) if array.dtype.kind == "c" else array.shape
+
+
+class Claim:
+    """What a rule says of the axes along which its Jacobian, of one input, falls apart.
+
+    `source` and `targets` are the shapes of the input's coordinates and of the outputs'; `v` is a cotangent without zeros. The
+    Jacobian falls apart along an axis if, for factors c that are powers of two, or zero, and differ from index to index,
+
+        pull(c v) = c pull(v)   to 4 EPS
+
+    as a factor common to all terms of a sum changes no rounding, and one that is not changes the sum.
+    """
+
+    def __init__(self, pull: Pull, source: tuple[int, ...], targets: Sequence[tuple[int, ...]], v: Array) -> None:
+        self.pull, self.source, self.targets, self.v = pull, source, targets, v
+        self.base = pull(v)
+        self.tied: list[tuple[int, ...]] = []
+        """Axes of the input, each with those of the outputs that belong to it."""
+        self.leaks = np.zeros(int(np.prod(source)), bool)
+        """Coordinates that move outputs of other blocks all the same."""
+
+    def blocks(self) -> Blocks | None:
+        """The blocks; None where the Jacobian is one."""
+        for q, size in enumerate(self.source):
+            for ps in self._partners(size) if size > 1 else ():
+                leaks = self._leaks(q, ps)
+                if np.mean(leaks) <= LEAKY:
+                    self.tied.append((q, *ps))
+                    self.leaks |= leaks
+                    break
+        if not self.tied:
+            return None
+        outputs = [_numbered(shape, [t[1 + k] for t in self.tied]) for k, shape in enumerate(self.targets)]
+        return Blocks(_numbered(self.source, [t[0] for t in self.tied]), np.concatenate(outputs))
+
+    def _partners(self, size: int) -> Iterator[tuple[int, ...]]:
+        """For each output an axis of that size which is not tied yet."""
+        free = [
+            [p for p, length in enumerate(shape) if length == size and all(t[1 + k] != p for t in self.tied)]
+            for k, shape in enumerate(self.targets)
+        ]
+        return product(*free)
+
+    def _leaks(self, q: int, ps: tuple[int, ...]) -> Array:
+        """Coordinates that do not keep to their own index, of axis `q` of the input and `ps` of the outputs."""
+        leaks = np.zeros(len(self.leaks), bool)
+        for factors in _factors(self.source[q]):
+            c = np.concatenate([_along(factors, shape, p) for shape, p in zip(self.targets, ps, strict=True)])
+            leaks |= self._differs(self.pull(c * self.v), _along(factors, self.source, q))
+            if np.mean(leaks) > LEAKY:
+                break
+        return leaks
+
+    def _differs(self, found: Array | None, factors: Array) -> Array:
+        """Where a gradient is not `base` times the factors."""
+        if found is None or self.base is None:
+            return np.full(len(self.leaks), found is not self.base)
+        with np.errstate(all="ignore"):
+            expected = np.where(factors == 0, 0.0, self.base * factors)
+            same = (np.abs(found - expected) <= 4 * 2.0**-52 * np.abs(expected)) | (found == expected)
+        differs: Array = ~(same | (np.isnan(found) & np.isnan(expected)))
+        return differs
+
+    def leak(self, blocks: Blocks) -> tuple[int, list[int]] | None:
+        """A coordinate that moves other blocks' outputs, and all of these; None where they are many."""
+        j = int(np.argmax(self.leaks))
+        others = np.flatnonzero(blocks.of_output != blocks.of_input[j])
+        found: list[int] = []
+        while len(others) and self._shows(j, others):
+            k = self._one_that_shows(j, others)
+            if k is None or len(found) == STRANGERS:
+                return None
+            found.append(k)
+            others = others[others != k]
+        return (j, found) if found else None
+
+    def _one_that_shows(self, j: int, outputs: Array) -> int | None:
+        """An output that coordinate `j` moves, by halving; None where it takes several at once."""
+        while len(outputs) > 1:
+            halves = np.array_split(outputs, 2)
+            shown = [self._shows(j, half) for half in halves]
+            if not any(shown):
+                return None
+            outputs = halves[shown.index(True)]
+        return int(outputs[0])
+
+    def _shows(self, j: int, outputs: Array) -> bool:
+        """Whether coordinate `j` has a gradient for a cotangent of these outputs only."""
+        v = np.zeros(len(self.v))
+        v[outputs] = self.v[outputs]
+        found = self.pull(v)
+        return found is not None and found[j] != 0
+
+
+def _factors(size: int) -> Iterator[Array]:
+    """Zero for every other index of an axis; then powers of two, the digits of each index in BASE, from the lowest."""
+    index = np.arange(size)
+    yield index % 2.0
+    while True:
+        yield 2.0 ** (index % BASE - BASE // 2)
+        index = index // BASE
+        if not index.any():
+            return
+
+
+def _along(values: Array, shape: tuple[int, ...], axis: int) -> Array:
+    """One value per index of an axis, spread over a shape, as a vector."""
+    aligned = values.reshape([-1 if k == axis else 1 for k in range(len(shape))])
+    return np.broadcast_to(aligned, shape).ravel()
+
+
+def _numbered(shape: tuple[int, ...], axes: Sequence[int]) -> Array:
+    """For every place of a shape, as a vector, the number that its indices along some axes make."""
+    number = np.zeros(shape, np.intp)
+    for axis in axes:
+        number = number * shape[axis] + _along(np.arange(shape[axis]), shape, axis).reshape(shape)
+    return number.ravel()
+
+
+class Grouped(Coordinates):
+    """One coordinate of every block at once: group g moves the g-th coordinates of all blocks along v, and each output shows
+    the one of its own block.
+
+    v_j = +-s_j U(0.8, 1), away from zero; derivatives count per unit of it. All groups start at 0.
+    """
+
+    def __init__(self, base: Coordinates, blocks: Blocks, scale: Array) -> None:
+        self.base, self.value, self.complex = base, base.value, base.complex
+        self.bounds, self.flat, self.blocks = None, base.flat, blocks
+        self.vector = np.where(base.x < 0, -scale, scale) * uneven(base.size)
+        self.owner = blocks.owner
+        self.unit: Array = self.vector[self.owner]
+        """(G, m): what an output's own coordinate moves by."""
+
+    @property
+    def outside(self) -> int:
+        """The coordinates of other blocks."""
+        return self.base.size - self.size
+
+    @property
+    def size(self) -> int:
+        """Number of groups."""
+        return len(self.blocks.members)
+
+    @property
+    def x(self) -> Array:
+        """Where the point lies."""
+        return np.zeros(self.size)
+
+    @property
+    def asked(self) -> Any:
+        """Outputs of all blocks at once."""
+        return self.blocks
+
+    def place(self, j: int, output: int) -> tuple[tuple[int, ...], str]:
+        """Those of the one coordinate of the group that the output depends on."""
+        return self.base.place(int(self.owner[j, output]), output)
+
+    def entries(self, judged: tuple[Array, ...]) -> tuple[Array, ...]:
+        """What was measured per unit of v."""
+        claimed, numeric, bound, verdict = judged
+        unit = self.unit
+        return claimed / unit, numeric / unit, bound / np.abs(unit), verdict
+
+    def stored(self, entries: Array, outside: float) -> Array:
+        """The whole Jacobian, (coordinates of the input, outputs), up to FULL_ENTRIES; else what is inside the blocks."""
+        if self.base.size * entries.shape[1] > FULL_ENTRIES:
+            return entries
+        whole = np.full((self.base.size, entries.shape[1]), outside, entries.dtype)
+        whole[self.owner, np.arange(entries.shape[1])] = entries
+        return whole
+
+    def sizes(self, columns: Array) -> Array:
+        """|x| of the coordinates that each output depends on."""
+        found: Array = np.abs(self.base.x)[self.owner[columns]]
+        return found
+
+    @property
+    def largest(self) -> float:
+        """max |x|."""
+        return self.base.largest
+
+    def position(self, columns: Array, outputs: Array) -> Array:
+        """x_j / v_j."""
+        found: Array = self.base.x[self.owner[columns, outputs]] / self.unit[columns, outputs]
+        return found
+
+    def questions(self, outputs: int) -> Iterator[Array]:
+        """One output of every block."""
+        return self.blocks.questions()
+
+    def note(self, jacobian: Array, number: int, gradient: Array) -> None:
+        """Each block's entries are its own output's."""
+        jacobian[self.blocks.outputs[number]] = self.project(gradient[None])[0][self.blocks.members].T
+
+    def project(self, gradients: Array) -> Array:
+        """Derivatives along every coordinate, per unit of v: (k, *shape) -> (k, coordinates of the input)."""
+        along: Array = self.base.project(gradients) * self.vector
+        return along
+
+    def combined(self, weights: Array, jacobian: Array) -> Array:
+        """The sum over the outputs of each block."""
+        found = np.empty(self.base.size)
+        found[self.blocks.members] = np.sum((weights[:, None] * jacobian)[self.blocks.outputs], axis=0).T
+        return found
+
+    def tangent(self, direction: Array) -> Array:
+        """The array that moves every group by its share of `direction`."""
+        return self.base.tangent(self._spread(direction))
+
+    def moved(self, columns: Array, steps: Array) -> tuple[Array, Array, Array]:
+        """Copies of the input, each with one group moved; the distances gone, for every output, in units of v."""
+        return self.together(np.eye(self.size)[columns] * np.asarray(steps)[:, None], columns)
+
+    def together(self, steps: Array, seen: Array | None = None) -> tuple[Array, Array, Array]:
+        """Copies of the input, each moved along all groups. The distances gone are those of the `seen` group of each copy."""
+        copies, gone, outside = self.base.together(np.stack([self._spread(s) for s in steps]))
+        if seen is None:
+            return copies, steps, outside
+        apart = np.take_along_axis(gone, self.owner[seen], axis=1) / self.unit[seen]
+        return copies, apart, outside
+
+    def displaced(self, steps: Array) -> Array:
+        """Copies of the input, moved along the groups."""
+        return self.base.displaced(np.stack([self._spread(s) for s in steps]))
+
+    def levelled(self, levels: Array, far: Array) -> Array:
+        """Copies of the input with every block at a level of its own, (copies, T), all its coordinates by `far`, (T,), of v."""
+        steps = (levels * (far / (LEVELS - 1)))[:, self.blocks.of_input] * self.vector
+        return self.base.displaced(steps)
+
+    def _spread(self, steps: Array) -> Array:
+        """One number per group as one per coordinate."""
+        spread = np.empty(self.base.size)
+        spread[self.blocks.members] = steps[:, None] * self.vector[self.blocks.members]
+        return spread
+
+
+class Few(Coordinates):
+    """Some coordinates of an input one by one, asked about at some outputs only: by its word they move no others."""
+
+    complete = False
+
+    def __init__(self, base: Coordinates, chosen: Array, outputs: Array) -> None:
+        super().__init__(base.value)
+        self.first, self.second = base.first[chosen], base.second[chosen]
+        self.outputs = outputs
+
+    @property
+    def asked(self) -> Any:
+        """Questions of its own."""
+        return self
+
+    def questions(self, outputs: int) -> Iterator[Array]:
+        """The chosen outputs."""
+        for k in self.outputs:
+            v = np.zeros(outputs)
+            v[k] = 1.0
+            yield v
+
+    def note(self, jacobian: Array, number: int, gradient: Array) -> None:
+        """A row of the chosen outputs'."""
+        jacobian[self.outputs[number]] = self.project(gradient[None])[0]
+
+
+def strays(grouped: Grouped, evaluate: Callable[[Array], Array], f0: Array) -> Array:
+    """Outputs that another block moves, bit for bit.
+
+    Every block is moved to one of LEVELS distances, as the digits of its number say; each output must be what it is where all
+    blocks are at the level of its own. Two blocks differ in one digit at least.
+    """
+    blocks = grouped.blocks
+    far, ends = _reach(grouped, evaluate, f0)
+    levels = np.array(list(_digits(blocks.count, LEVELS)))
+    mixed = evaluate(grouped.levelled(levels, far))
+    expected = ends[levels[:, blocks.of_output], np.arange(len(f0))]
+    with np.errstate(all="ignore"):
+        same = (mixed == expected) | (np.isnan(mixed) & np.isnan(f0))
+    stray: Array = ~np.all(same, axis=0)
+    return stray
+
+
+def _reach(grouped: Grouped, evaluate: Callable[[Array], Array], f0: Array) -> tuple[Array, Array]:
+    """How far each block goes, so that its outputs stay finite at all levels if they can; and the outputs with all blocks at
+    each level, (LEVELS, m).
+    """
+    blocks = grouped.blocks
+    far, ends = np.full(blocks.count, FAR), np.tile(f0, (LEVELS, 1))
+    levels = np.broadcast_to(np.arange(1, LEVELS)[:, None], (LEVELS - 1, blocks.count))
+    for attempt in ATTEMPTS:
+        lost = ~np.isfinite(ends).all(axis=0) & np.isfinite(f0)
+        if attempt != ATTEMPTS[0]:
+            if not lost.any():
+                break
+            far[np.unique(blocks.of_output[lost])] = FAR * attempt
+        ends[1:] = evaluate(grouped.levelled(levels, far))
+    return far, ends
+
+
+def _digits(size: int, base: int) -> Iterator[Array]:
+    """The digits of 0, 1, ..., size - 1, from the lowest."""
+    index = np.arange(size)
+    while index.any():
+        yield index % base
+        index = index // base
+
+
+def culprit(grouped: Grouped, evaluate: Callable[[Array], Array], f0: Array, output: int) -> int | None:
+    """Of the blocks that are not the output's own one that moves it, by halving; None where it takes several at once."""
+    suspects = np.delete(np.arange(grouped.blocks.count), grouped.blocks.of_output[output])
+    far = np.full(grouped.blocks.count, FAR)
+    while len(suspects) > 1:
+        halves = np.array_split(suspects, 2)
+        levels = np.zeros((2, grouped.blocks.count))
+        for level, half in zip(levels, halves, strict=True):
+            level[half] = LEVELS - 1
+        moved = evaluate(grouped.levelled(levels, far))[:, output] != f0[output]
+        if not moved.any():
+            return None
+        suspects = halves[int(np.argmax(moved))]
+    return int(suspects[0]) if len(suspects) else None
+
+
+def uneven(size: int) -> Array:
+    """Factors between 0.8 and 1, none equal to another: what is moved together must not cancel."""
+    factors: Array = 0.8 + 0.2 * np.modf((np.arange(size) + 1) * 0.6180339887498949)[0]
+    return factors
