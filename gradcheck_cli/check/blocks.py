@@ -23,8 +23,8 @@ Pull = Callable[[Array], Array | None]
 """From a cotangent (outputs,) to one input's gradient, as a vector of its coordinates."""
 FULL_ENTRIES = 4_000_000
 """The largest Jacobian that is kept as a whole, or looked at entry by entry."""
-BASE = 32
-"""Factors that tell an axis's indices apart, 2^-16 to 2^15: two or three digits do for a thousand of them."""
+BASE = 128
+"""Factors that tell an axis's indices apart, 0 and 2^-63 to 2^63: two digits do for 16,384 of them."""
 LEAKY = 0.25
 """Where no more than this part of the coordinates moves other indices' outputs, it is worth asking whether they should."""
 STRANGERS = 8
@@ -47,12 +47,6 @@ class Blocks:
         """(G, T): the coordinates of every block."""
         self.outputs: Array = np.argsort(of_output, kind="stable").reshape(self.count, -1).T
         """(R, T): the outputs of every block."""
-
-    @property
-    def owner(self) -> Array:
-        """(G, m): for every output the coordinates of its block."""
-        owner: Array = self.members[:, self.of_output]
-        return owner
 
     def questions(self) -> Iterator[Array]:
         """Cotangents of one output of every block."""
@@ -160,14 +154,9 @@ class Claim:
 
 
 def _factors(size: int) -> Iterator[Array]:
-    """Zero for every other index of an axis; then powers of two, the digits of each index in BASE, from the lowest."""
-    index = np.arange(size)
-    yield index % 2.0
-    while True:
-        yield 2.0 ** (index % BASE - BASE // 2)
-        index = index // BASE
-        if not index.any():
-            return
+    """Zero and powers of two for the indices of an axis: the digits of each index in BASE, from the lowest."""
+    for digit in _digits(size, BASE):
+        yield np.where(digit == 0, 0.0, 2.0 ** (digit - BASE // 2))
 
 
 def _along(values: Array, shape: tuple[int, ...], axis: int) -> Array:
@@ -191,13 +180,18 @@ class Grouped(Coordinates):
     v_j = +-s_j U(0.8, 1), away from zero; derivatives count per unit of it. All groups start at 0.
     """
 
-    def __init__(self, base: Coordinates, blocks: Blocks, scale: Array) -> None:
+    def __init__(self, base: Coordinates, blocks: Blocks, scale: Array, members: Array | None = None) -> None:
         self.base, self.value, self.complex = base, base.value, base.complex
-        self.bounds, self.flat, self.blocks = None, base.flat, blocks
+        self.bounds, self.flat, self.blocks, self.scale = None, base.flat, blocks, scale
         self.vector = np.where(base.x < 0, -scale, scale) * uneven(base.size)
-        self.owner = blocks.owner
+        self.members: Array = blocks.members if members is None else members
+        """(groups, T): of every block the coordinate that is moved."""
+        self._start: Array = base.x[self.members]
+        self._unit: Array = self.vector[self.members]
+        self.owner: Array = self.members[:, blocks.of_output]
+        """(groups, m): the one that an output depends on,"""
         self.unit: Array = self.vector[self.owner]
-        """(G, m): what an output's own coordinate moves by."""
+        """and what it moves by."""
 
     @property
     def outside(self) -> int:
@@ -207,7 +201,7 @@ class Grouped(Coordinates):
     @property
     def size(self) -> int:
         """Number of groups."""
-        return len(self.blocks.members)
+        return len(self.members)
 
     @property
     def x(self) -> Array:
@@ -277,15 +271,30 @@ class Grouped(Coordinates):
 
     def moved(self, columns: Array, steps: Array) -> tuple[Array, Array, Array]:
         """Copies of the input, each with one group moved; the distances gone, for every output, in units of v."""
-        return self.together(np.eye(self.size)[columns] * np.asarray(steps)[:, None], columns)
+        before, unit = self._start[columns], self._unit[columns]
+        target = before + np.asarray(steps)[:, None] * unit
+        copies = np.repeat(self.flat[None], len(columns), axis=0)
+        np.put_along_axis(copies, self.members[columns], target, axis=1)
+        gone = (target - before) / unit
+        return self.base.arrays(copies), gone[:, self.blocks.of_output], np.zeros(len(columns), bool)
 
-    def together(self, steps: Array, seen: Array | None = None) -> tuple[Array, Array, Array]:
-        """Copies of the input, each moved along all groups. The distances gone are those of the `seen` group of each copy."""
-        copies, gone, outside = self.base.together(np.stack([self._spread(s) for s in steps]))
-        if seen is None:
-            return copies, steps, outside
-        apart = np.take_along_axis(gone, self.owner[seen], axis=1) / self.unit[seen]
-        return copies, apart, outside
+    def together(self, steps: Array) -> tuple[Array, Array, Array]:
+        """Copies of the input, each moved along all groups."""
+        return self.displaced(steps), steps, np.zeros(len(steps), bool)
+
+    def repacked(self, wanted: Array) -> tuple[Grouped, Array] | None:
+        """Coordinates in fewer groups, of which those with an entry that is wanted, (groups, m), stand in one each; and which
+        groups they are of, (fewer, T). None where little is gained.
+        """
+        T = self.blocks.count
+        used = np.zeros((self.size, T), bool)
+        for chosen in self.blocks.outputs:
+            used |= wanted[:, chosen]
+        fewer = int(np.max(np.count_nonzero(used, axis=0)))
+        if not 0 < fewer <= self.size // 2:
+            return None
+        pick = np.argsort(~used, axis=0, kind="stable")[:fewer]
+        return Grouped(self.base, self.blocks, self.scale, np.take_along_axis(self.members, pick, axis=0)), pick
 
     def displaced(self, steps: Array) -> Array:
         """Copies of the input, moved along the groups."""
@@ -298,8 +307,8 @@ class Grouped(Coordinates):
 
     def _spread(self, steps: Array) -> Array:
         """One number per group as one per coordinate."""
-        spread = np.empty(self.base.size)
-        spread[self.blocks.members] = steps[:, None] * self.vector[self.blocks.members]
+        spread = np.zeros(self.base.size)
+        spread[self.members] = steps[:, None] * self.vector[self.members]
         return spread
 
 

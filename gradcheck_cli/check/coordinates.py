@@ -72,6 +72,10 @@ class Coordinates:
         """Claimed, numeric, bound and verdict of the entries, each (coordinates, outputs), per unit of the input."""
         return judged
 
+    def repacked(self, wanted: Array) -> Any:
+        """Fewer groups that have the wanted entries: single coordinates have none."""
+        return None
+
     def stored(self, entries: Array, outside: float) -> Array:
         """Entries as the array that is kept; `outside` is what those are that are not among them."""
         return entries
@@ -133,7 +137,7 @@ class Coordinates:
         flat = np.zeros_like(self.flat)
         flat[self.first] = direction
         flat[self.second] = direction
-        array: Array = self._array(flat[None])[0]
+        array: Array = self.arrays(flat[None])[0]
         return array
 
     def moved(self, columns: Array, steps: Array) -> tuple[Array, Array, Array]:
@@ -149,7 +153,7 @@ class Coordinates:
             target = np.where(outside, self.flat[first], target)
         copies[rows, first] = target
         copies[rows, self.second[columns]] = target
-        return self._array(copies), copies[rows, first] - self.flat[first], outside
+        return self.arrays(copies), copies[rows, first] - self.flat[first], outside
 
     def together(self, steps: Array) -> tuple[Array, Array, Array]:
         """Copies of the array, each moved along all coordinates by (k, size) steps: the copies, the distances really gone,
@@ -163,7 +167,7 @@ class Coordinates:
         copies = np.repeat(self.flat[None], len(steps), axis=0)
         copies[:, self.first] = target
         copies[:, self.second] = target
-        return self._array(copies), target - self.x, outside
+        return self.arrays(copies), target - self.x, outside
 
     def displaced(self, steps: Array) -> Array:
         """Copies of the array, each moved along all coordinates: (k, size) -> (k, *shape)."""
@@ -173,9 +177,9 @@ class Coordinates:
             target = np.clip(target, *self.bounds)
         copies[:, self.first] = target
         copies[:, self.second] = target
-        return self._array(copies)
+        return self.arrays(copies)
 
-    def _array(self, flat: Array) -> Array:
+    def arrays(self, flat: Array) -> Array:
         """Rows of real numbers as arrays of the input's shape."""
         if self.complex:
             flat = np.ascontiguousarray(flat).view(np.complex128)

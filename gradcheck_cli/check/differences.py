@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,6 +74,12 @@ class Differences:
         self.f0 = self.values_at(coordinates.displaced(np.zeros((2, coordinates.size))))[0]
         self._noise: Noise | None = None
         self._wide: Array | None = None
+
+    def along(self, coordinates: Coordinates) -> Differences:
+        """The same forward, and what is known of it, along other coordinates; its evaluations are counted anew."""
+        other = copy(self)
+        other.coordinates, other.scale, other.evaluations = coordinates, scale_of(coordinates), 0
+        return other
 
     def step(self, columns: Array, exponent: int) -> Array:
         """s_j dither 2^e for each column."""
@@ -175,8 +182,8 @@ def evaluator(
     """The forward as a function of copies of the input at `position`: its `kept` outputs as rows of real numbers."""
     width = len(outputs_as_real(primal(*map(np.array, arrays)), kept))
 
-    def one(copy: Array) -> Array:
-        given = [copy if k == position else np.array(a) for k, a in enumerate(arrays)]
+    def one(moved: Array) -> Array:
+        given = [moved if k == position else np.array(a) for k, a in enumerate(arrays)]
         try:
             row = outputs_as_real(primal(*given), kept)
         except LOST:
@@ -191,7 +198,7 @@ def evaluator(
                 return np.concatenate([_rows(found[k]) for k in kept], axis=1)
             except LOST:
                 pass  # one copy spoils the batch: each on its own
-        return np.stack([one(copy) for copy in copies])
+        return np.stack([one(moved) for moved in copies])
 
     return many
 

@@ -5,7 +5,7 @@ Entries are arrays of shape (coordinates of the input, outputs): a row of them i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,11 +77,7 @@ class Comparison:
     def run(self) -> Judged:
         """Settle every entry, or say why it cannot be."""
         if self.a.size:
-            columns = np.flatnonzero(~self._cheap().all(axis=1))
-            for number in range(ROUNDS):
-                if not len(columns):
-                    break
-                columns = self._look(columns, number)
+            self._ladder(np.flatnonzero(~self._cheap().all(axis=1)))
         self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
         self._hear_witness()
         self._listen()
@@ -189,6 +185,31 @@ class Comparison:
 
     # The ladder.
 
+    def _ladder(self, columns: Array) -> None:
+        """Look at columns until everything is settled, or nothing helps; those of groups, as soon as few entries are left, in
+        groups of the coordinates with such entries.
+        """
+        for number in range(ROUNDS):
+            if not len(columns) or (number < 2 and self._repack()):
+                return
+            columns = self._look(columns, number)
+
+    def _repack(self) -> bool:
+        """Settle what is open in fewer groups, if the coordinates can be grouped so."""
+        still_open = self.verdict == Verdict.UNSETTLED
+        found = self.d.coordinates.repacked(still_open)
+        if found is None:
+            return False
+        coordinates, pick = found
+        here = (pick[:, coordinates.blocks.of_output], np.arange(self.a.shape[1]))
+        fewer = Comparison(self.a[here], self.d.along(coordinates), self.tol, self.sizes)
+        fewer.verdict[~still_open[here]] = Verdict.AGREE
+        fewer._ladder(np.flatnonzero(still_open[here].any(axis=1)))
+        self.d.evaluations += fewer.d.evaluations
+        for mine, theirs in ((self.verdict, fewer.verdict), (self.numeric, fewer.numeric), (self.bound, fewer.bound)):
+            mine[here] = np.where(still_open[here], theirs, mine[here])
+        return True
+
     def _look(self, columns: Array, number: int) -> Array:
         """One look at columns that are not settled: take their steps, judge, and give back what is still open."""
         for steps, group in self._wanted(columns, number):
@@ -251,16 +272,23 @@ class Comparison:
 
     def _judge_group(self, columns: Array, exponents: tuple[int, ...], last: bool) -> None:
         """Judge the open entries of columns that share their steps."""
-        parts = (np.array([[self.taken[int(j)][e][k] for j in columns] for e in exponents]) for k in range(4))
-        up, down, h_up, h_down = (np.broadcast_to(part, (*part.shape[:2], self.a.shape[1])) for part in parts)
-        open_entries = self.verdict[columns] == Verdict.UNSETTLED
-        row, output = np.nonzero(open_entries)
-        up, down, h_up, h_down = (part[:, row, output] for part in (up, down, h_up, h_down))
-        group = _Entries(exponents, up, down, h_up, h_down, columns[row], output)
+        outputs = [np.flatnonzero(row == Verdict.UNSETTLED) for row in self.verdict[columns]]
+        up, down, h_up, h_down = (self._taken(columns, exponents, outputs, k) for k in range(4))
+        column = np.repeat(columns, [len(o) for o in outputs])
+        group = _Entries(exponents, up, down, h_up, h_down, column, np.concatenate(outputs))
         self.wishes[columns] = 0
         usable = np.isfinite(group.up) & np.isfinite(group.down)
         for pattern, members in _patterns(usable):
             self._judge_entries(group.only(members), pattern, last)
+
+    def _taken(self, columns: Array, exponents: tuple[int, ...], outputs: Sequence[Array], k: int) -> Array:
+        """Part `k` of what was seen of some outputs of each column, (steps, entries)."""
+        size = self.a.shape[1]
+        seen = [
+            [np.broadcast_to(self.taken[int(j)][e][k], size)[chosen] for j, chosen in zip(columns, outputs, strict=True)]
+            for e in exponents
+        ]
+        return np.array([np.concatenate(row) for row in seen])
 
     def _judge_entries(self, group: _Entries, finite: Array, last: bool) -> None:
         """Judge entries that are finite on both sides at the same steps."""

@@ -64,7 +64,7 @@ def backward_claim(outputs: Outputs, coordinates: Coordinates, i: int) -> Callab
 
     def claim(problem: Problem) -> Array:
         pulled = problem.pullback([x.value for x in problem.inputs])
-        claimed = claimed_jacobians(problem, pulled, outputs, {**_all(problem), i: coordinates})
+        claimed = claimed_jacobians(problem, pulled, outputs, {i: coordinates})
         return claimed.jacobians[i].T if i in claimed.jacobians else np.zeros((coordinates.size, outputs.size))
 
     return claim
@@ -84,11 +84,6 @@ def unsteadiness(problem: Problem, outputs: Outputs, cotangent: Array) -> list[f
             changes = [np.inf if g is None or here is None else np.max(np.abs(g - here), initial=0.0) for g in there]
         found.append(MARGIN * float(np.nan_to_num(np.max(changes), nan=np.inf, posinf=np.inf)))
     return found
-
-
-def _all(problem: Problem) -> dict[int, Coordinates]:
-    inputs = problem.inputs
-    return {k: Coordinates(inputs[k].value, inputs[k].structure) for k in problem.differentiable_inputs()}
 
 
 def nudged(x: Array, sign: float) -> Array:
