@@ -2,8 +2,8 @@
 
 Each work is checked by `verify`, with a NumPy function and a rule by hand. In turn with it, in the same process and on one
 thread, run the floor (forward and backward once, in plain NumPy) and, where they are installed, PyTorch's gradcheck in its fast
-mode, JAX's check_grads and HIPS autograd's check_grads, which look at one random projection each. PyTorch's full mode, which looks
-at every entry, is timed once, and only with --slow where it takes minutes.
+mode, JAX's check_grads and HIPS autograd's check_grads, which look at one random projection each. PyTorch's full mode, which
+looks at every entry, is timed once, and only with --slow where it takes minutes.
 
 Printed are medians in ms, `verify` also as a multiple of the floor, and how many times longer PyTorch's full mode takes.
 """
