@@ -213,9 +213,9 @@ class Grouped(Coordinates):
         """Outputs of all blocks at once."""
         return self.blocks
 
-    def place(self, j: int, output: int) -> tuple[tuple[int, ...], str]:
+    def place(self, j: int, row: int) -> tuple[tuple[int, ...], str]:
         """Those of the one coordinate of the group that the output depends on."""
-        return self.base.place(int(self.owner[j, output]), output)
+        return self.base.place(int(self.owner[j, row]), row)
 
     def entries(self, judged: tuple[Array, ...]) -> tuple[Array, ...]:
         """What was measured per unit of v."""
@@ -310,33 +310,6 @@ class Grouped(Coordinates):
         spread = np.zeros(self.base.size)
         spread[self.members] = steps[:, None] * self.vector[self.members]
         return spread
-
-
-class Few(Coordinates):
-    """Some coordinates of an input one by one, asked about at some outputs only: by its word they move no others."""
-
-    complete = False
-
-    def __init__(self, base: Coordinates, chosen: Array, outputs: Array) -> None:
-        super().__init__(base.value)
-        self.first, self.second = base.first[chosen], base.second[chosen]
-        self.outputs = outputs
-
-    @property
-    def asked(self) -> Any:
-        """Questions of its own."""
-        return self
-
-    def questions(self, outputs: int) -> Iterator[Array]:
-        """The chosen outputs."""
-        for k in self.outputs:
-            v = np.zeros(outputs)
-            v[k] = 1.0
-            yield v
-
-    def note(self, jacobian: Array, number: int, gradient: Array) -> None:
-        """A row of the chosen outputs'."""
-        jacobian[self.outputs[number]] = self.project(gradient[None])[0]
 
 
 def strays(grouped: Grouped, evaluate: Callable[[Array], Array], f0: Array) -> Array:

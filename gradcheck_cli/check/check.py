@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcheck_cli.check import directions
-from gradcheck_cli.check.blocks import Few
+from gradcheck_cli.check.blocks import FULL_ENTRIES
 from gradcheck_cli.check.claimed import Claimed, Outputs, RowSizes, broken, claimed_jacobians, row_sizes
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
 from gradcheck_cli.check.contract import check_linearity
@@ -18,6 +17,7 @@ from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
 from gradcheck_cli.check.degenerate import degenerate
 from gradcheck_cli.check.diagnosis.cause import DIAGNOSED
 from gradcheck_cli.check.differences import Differences, evaluator
+from gradcheck_cli.check.directions import Directions, Part
 from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_product, settle
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
@@ -154,14 +154,12 @@ class _Check:
             return
         self.derivative = EngineDerivative(problem, outputs)
         broken_inputs = {f.input_name for f in self.findings}
-        sizes = {c.asked: row_sizes(claimed.jacobians, coordinates, c.rows) for c in coordinates.values()}
         for i in sorted(coordinates, key=lambda i: i not in (self.first or ())):
             if self.first is not None and overall(self.findings) == "fail":
                 return
             if problem.inputs[i].name not in broken_inputs:
-                wrong = self._judge_input(i, claimed, outputs, coordinates[i], sizes[coordinates[i].asked])
-                if not wrong and isinstance(coordinates[i], Few):
-                    self._judge_again(i, planner, pulled, outputs)
+                self._judge_input(i, claimed, outputs, coordinates)
+                self._look_closer(i, planner, pulled, outputs, coordinates[i])
         if self.explain and coordinates:
             narrow = any(x.value.dtype in WIDER for x in problem.inputs)
             verdicts = [x.verdicts for x in self.inputs]
@@ -185,10 +183,11 @@ class _Check:
         return plan.coordinates
 
     def _say_if_projected(self, coordinates: dict[int, Coordinates]) -> None:
-        projected = any(c.rows is not None for c in coordinates.values())
-        if projected and not any(f.code == "GC603" for f in self.findings):
-            power = directions.power(self.settings.tolerances()[0])
-            self.findings.append(Finding("GC603", power, self.problem.location))
+        rtol = self.settings.tolerances()[0]
+        for i, c in coordinates.items():
+            if isinstance(c, Directions):
+                name = self.problem.inputs[i].name
+                self.findings.append(Finding("GC603", f"{name}: {c.power(rtol)}", self.problem.location))
 
     def _look_elsewhere(self, pulled: Pulled, outputs: Outputs) -> None:
         """Ask whether the rule heeds where it is; where it does not, that is what is wrong with its values."""
@@ -212,26 +211,21 @@ class _Check:
             self.backward += 6
         return claimed
 
-    def _judge_input(self, i: int, claimed: Claimed, outputs: Outputs, coordinates: Coordinates, sizes: RowSizes) -> bool:
-        """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one. Whether it is
-        wrong.
-        """
-        problem, a = self.problem, claimed.jacobians[i].T
+    def _judge_input(self, i: int, claimed: Claimed, outputs: Outputs, every: dict[int, Coordinates]) -> None:
+        """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one."""
+        problem, a, coordinates = self.problem, claimed.jacobians[i].T, every[i]
+        sizes = row_sizes(claimed.jacobians, every, i)
         x = problem.inputs[i]
         arrays = [wide(other.value) for other in problem.inputs]
         evaluate = evaluator(problem.primal, problem.batched_primal, arrays, i, outputs.kept)
-        whole, rows = coordinates.rows is None, coordinates.rows
-        d = Differences(evaluate if rows is None else directions.projected(evaluate, rows), coordinates)
-        witness = None
-        if whole:
-            witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
+        d = Differences(lambda copies: coordinates.look(evaluate(copies)), coordinates)
+        witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER
         judged = self._compare(a, d, sizes, narrow, witness)
-        if whole and self.stats.custom and not problem.python and self.settings.eps is None:
+        if self.stats.custom and not problem.python and self.settings.eps is None:
             judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
             self.settled += settled
-        if whole:
-            judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
+        judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
         view = None
         if self.settings.taylor and a.size:
             from gradcheck_cli.check.taylor import taylor
@@ -245,19 +239,30 @@ class _Check:
 
             self._judge_forward_rule(ForwardRule(problem, i, outputs, coordinates), judged, d, sizes, witness)
         self.forward += d.evaluations
-        return result.verdict == "fail"
 
-    def _judge_again(self, i: int, planner: Planner, pulled: Pulled, outputs: Outputs) -> None:
-        """Judge an input whose blocks turned out not to be any, though no claimed zero is wrong, as if nobody had said so."""
-        name = self.problem.inputs[i].name
-        self.inputs = [x for x in self.inputs if x.name != name]
-        self.findings = [f for f in self.findings if f.input_name != name]
-        coordinates = {i: planner.without_blocks(i)}
-        self._say_if_projected(coordinates)
-        claimed = self._contract(pulled, outputs, coordinates)
+    def _look_closer(self, i: int, planner: Planner, pulled: Pulled, outputs: Outputs, coordinates: Coordinates) -> None:
+        """Look at an input in another way: at the entries that a wrong combination stands for; or at all of them, where
+        something outside of its blocks was suspected and is not wrong.
+        """
+        wrong = self.inputs[-1].verdict == "fail"
+        if isinstance(coordinates, Directions) and wrong:
+            worst = self.inputs[-1].mismatches[0]
+            block = coordinates.block(worst.input_index[0], worst.output_index[0])
+            if block.size * len(block.seen) <= FULL_ENTRIES:
+                self._judge_again(i, block, pulled, outputs)
+        if isinstance(coordinates, Part) and not wrong:
+            self._judge_again(i, planner.without_blocks(i), pulled, outputs)
+
+    def _judge_again(self, i: int, coordinates: Coordinates, pulled: Pulled, outputs: Outputs) -> None:
+        """Judge an input in place of what was said of it; a combination stays wrong though no single entry can be named."""
+        before, findings = self.inputs.pop(), self.findings
+        self.findings = [f for f in findings if f.input_name != before.name]
+        self._say_if_projected({i: coordinates})
+        claimed = self._contract(pulled, outputs, {i: coordinates})
         if claimed is not None:
-            sizes = row_sizes(claimed.jacobians, coordinates, coordinates[i].rows)
-            self._judge_input(i, claimed, outputs, coordinates[i], sizes)
+            self._judge_input(i, claimed, outputs, {i: coordinates})
+            if before.verdict == "fail" and self.inputs[-1].verdict != "fail":
+                self.inputs[-1], self.findings = before, findings
 
     def _judge_forward_rule(self, rule: ForwardRule, backward: Judged, d: Differences, sizes: RowSizes, witness: Any) -> None:
         """The forward rule against the same differences, and against the backward rule."""

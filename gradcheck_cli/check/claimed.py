@@ -21,8 +21,8 @@ class Claimed(NamedTuple):
     """What the rule says, and how it was asked."""
 
     jacobians: dict[int, Array]
-    """For each input that requires grad, by position: (output coordinates, input coordinates); where the coordinates have
-    `rows`, those stand for the outputs."""
+    """For each input that requires grad, by position: (rows, coordinates). Rows are the outputs, or what coordinates have in
+    their place."""
     missing: frozenset[int]
     """Inputs for which the rule gave no gradient at all."""
     findings: tuple[Finding, ...]
@@ -71,7 +71,7 @@ def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordi
 
     An input for which every pullback gives None is `missing`; its claimed derivative counts as zero.
     """
-    jacobians = {i: np.zeros((outputs.size if c.rows is None else len(c.rows), c.size)) for i, c in coordinates.items()}
+    jacobians = {i: np.zeros((c.lines(outputs.size), c.size)) for i, c in coordinates.items()}
     given = dict.fromkeys(coordinates, 0)
     pullbacks = 0
     for alike in _asked_alike(coordinates):
@@ -107,9 +107,10 @@ class RowSizes(NamedTuple):
     """|a_il|."""
 
 
-def row_sizes(claimed: dict[int, Array], coordinates: dict[int, Coordinates], rows: Array | None = None) -> RowSizes:
-    """The sizes of the rows of those Jacobians (outputs, coordinates) whose rows are these."""
-    alike = {i: a for i, a in claimed.items() if coordinates[i].rows is rows}
+def row_sizes(claimed: dict[int, Array], coordinates: dict[int, Coordinates], i: int) -> RowSizes:
+    """The sizes of the rows of the Jacobians (rows, coordinates) that have the same rows as that of input `i`."""
+    rows = coordinates[i].rows
+    alike = {k: a for k, a in claimed.items() if coordinates[k].rows is rows}
     changes = [np.max(np.abs(a) * scale_of(coordinates[i]), axis=1, initial=0.0) for i, a in alike.items()]
     slopes = [np.max(np.abs(a), axis=1, initial=0.0) for a in alike.values()]
     return RowSizes(_largest(changes), _largest(slopes))

@@ -21,8 +21,8 @@ EACH_OUTPUT = "each output"
 class Coordinates:
     """The real coordinates of one input at its value `x`."""
 
-    rows: Array | None = None
-    """Combinations of outputs that are looked at in place of the outputs."""
+    rows: Any = EACH_OUTPUT
+    """What the rows of the Jacobian are; the very same object where they are the same."""
     complete = True
     """Whether the questions tell the whole Jacobian."""
 
@@ -64,8 +64,20 @@ class Coordinates:
         values: Array = self.flat[self.first]
         return values
 
-    def place(self, j: int, output: int) -> tuple[tuple[int, ...], str]:
-        """The entry of the array, and its part, whose derivative stands at `j` for an output."""
+    def row(self, k: int) -> int | None:
+        """The number of the output that row `k` of the Jacobian is; None where it is a combination of several."""
+        return k
+
+    def lines(self, outputs: int) -> int:
+        """Number of rows of the Jacobian."""
+        return outputs
+
+    def look(self, values: Array) -> Array:
+        """The rows' values, along the last axis, from the outputs'."""
+        return values
+
+    def place(self, j: int, row: int) -> tuple[tuple[int, ...], str]:
+        """The entry of the array, and its part, whose derivative stands at `j` of a row."""
         return self.index(j), self.part(j)
 
     def entries(self, judged: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -135,9 +135,10 @@ def settle(
     verdict, numeric, bound = (np.array(x) for x in (judged.verdict, D, E))
     for j in np.flatnonzero(still_open.any(axis=1)):
         u = {i: coordinates.tangent(np.eye(1, coordinates.size, int(j))[0])}
-        w, *others = (derivative.along(u, shake) for shake in (0.0, *SHAKES))
-        if w is None or w.shape != a[j].shape or any(other is None or other.shape != w.shape for other in others):
+        along = [derivative.along(u, shake) for shake in (0.0, *SHAKES)]
+        if any(w is None or len(w) != derivative.outputs.size for w in along):
             return judged, 0
+        w, *others = (coordinates.look(w) for w in along if w is not None)
         with np.errstate(all="ignore"):
             tol = tolerance.of(a[j], w)
             agreed = still_open[j] & (np.abs(w - a[j]) <= tol) & (np.abs(w - D[j]) <= E[j]) & (w != 0)

@@ -14,7 +14,7 @@ from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.stability import MARGIN, changes_of
-from gradcheck_cli.check.summary import at
+from gradcheck_cli.check.summary import at, place_of
 from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance
 
 
@@ -23,13 +23,13 @@ class ForwardRule:
 
     def __init__(self, problem: Problem, i: int, outputs: Outputs, coordinates: Coordinates) -> None:
         self.problem, self.i, self.input = problem, i, problem.inputs[i]
-        self.outputs, self.coordinates, self.rows = outputs, coordinates, coordinates.rows
+        self.outputs, self.coordinates = outputs, coordinates
         self.place = problem.jvp_location or problem.location
 
     def jacobian(self) -> Array:
         """(input coordinates, outputs): one tangent per coordinate."""
         found = [self._along({self.i: self.coordinates.tangent(e)}) for e in np.eye(self.coordinates.size)]
-        return np.array(found).reshape(self.coordinates.size, self.outputs.size if self.rows is None else len(self.rows))
+        return np.array(found).reshape(self.coordinates.size, self.coordinates.lines(self.outputs.size))
 
     def claim(self, problem: Problem) -> Array:
         """The Jacobian of the same rule at another problem's inputs."""
@@ -45,7 +45,7 @@ class ForwardRule:
             if x.requires_grad
         ]
         found = outputs_as_real(self.problem.pushforward([x.value for x in inputs], given), self.outputs.kept)
-        return found if self.rows is None else found @ self.rows.T
+        return self.coordinates.look(found)
 
     def findings(self, forward: Judged, backward: Judged, tolerance: Tolerance) -> Iterator[Finding]:
         """A mismatch with the differences; a rule that is not linear; and a disagreement with the backward rule."""
@@ -62,7 +62,7 @@ class ForwardRule:
 
     def _mismatch(self, forward: Judged, wrong: Array) -> str:
         j, k = (int(n[0]) for n in np.nonzero(wrong))
-        output, index = self.outputs.place(k) if self.rows is None else ("v.out", (k,))
+        output, index = place_of(self.outputs, self.coordinates, k)
         place = at(self.coordinates.place(j, k)[0])
         name = self.input.name
         return (

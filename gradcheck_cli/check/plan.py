@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check import directions
-from gradcheck_cli.check.blocks import FULL_ENTRIES, Blocks, Claim, Few, Grouped, culprit, place_shape, strays
+from gradcheck_cli.check.blocks import FULL_ENTRIES, Blocks, Claim, Grouped, culprit, place_shape, strays
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.coordinates import Coordinates, scale_of, wide
@@ -40,7 +40,7 @@ class Planner:
             i: Coordinates(problem.inputs[i].value, problem.inputs[i].structure, problem.inputs[i].bounds)
             for i in problem.differentiable_inputs()
         }
-        self._drawn: tuple[Array, Any] | None = None
+        self._drawn: tuple[directions.Combinations, Any] | None = None
 
     def plan(self) -> Plan:
         """Blocks where there are any, of what is large; then every entry, or random directions if that is too much."""
@@ -69,8 +69,8 @@ class Planner:
     def _directions(self, i: int) -> directions.Directions:
         base = self.entries[i]
         if self._drawn is None:
-            rng = np.random.default_rng(self.problem.settings.seed)
-            self._drawn = directions.draw(rng, directions.DIRECTIONS, self.outputs.size), rng
+            rng, m = np.random.default_rng(self.problem.settings.seed), self.outputs.size
+            self._drawn = directions.Combinations(rng, m, directions.parts(m, base.size)), rng
         return directions.Directions(base, scale_of(base), *self._drawn)
 
     def _may_fall_apart(self, c: Coordinates) -> bool:
@@ -91,7 +91,7 @@ class Planner:
             return None
         if claim.leaks.any():
             leak = claim.leak(blocks)
-            return None if leak is None else self._few(i, blocks, np.array([leak[0]]), leak[1])
+            return None if leak is None else self._part(i, blocks, np.array([leak[0]]), leak[1])
         grouped = Grouped(base, blocks, scale_of(base))
         arrays = [wide(x.value) for x in self.problem.inputs]
         d = Differences(evaluator(self.problem.primal, self.problem.batched_primal, arrays, i, self.outputs.kept), grouped)
@@ -100,12 +100,12 @@ class Planner:
         self.forwards += d.evaluations
         if not len(stray):
             return grouped
-        return None if mover is None else self._few(i, blocks, blocks.members[:, mover], [int(stray[0])])
+        return None if mover is None else self._part(i, blocks, blocks.members[:, mover], [int(stray[0])])
 
-    def _few(self, i: int, blocks: Blocks, coordinates: Array, strangers: list[int]) -> Few:
+    def _part(self, i: int, blocks: Blocks, coordinates: Array, strangers: list[int]) -> directions.Part:
         """Coordinates of one block, seen by its own outputs and some others."""
         own = blocks.outputs[:, blocks.of_input[coordinates[0]]]
-        return Few(self.entries[i], coordinates, np.append(own, strangers))
+        return directions.Part(self.entries[i], coordinates, np.append(own, strangers))
 
     def _pull(self, i: int, v: Array) -> Array | None:
         self.pullbacks += 1

@@ -47,7 +47,7 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
 
     def entry(flat: Any) -> Entry:
         j, k = divmod(int(flat), a.shape[1])
-        output, index = outputs.place(k) if coordinates.rows is None else ("v.out", (k,))
+        output, index = place_of(outputs, coordinates, k)
         place, part = coordinates.place(j, k)
         return Entry(output, index, place, float(a[j, k]), float(D[j, k]), float(E[j, k]), Verdict(verdict[j, k]), part)
 
@@ -73,6 +73,12 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         bound=float(np.max(np.where(settled & np.isfinite(E), E, 0.0), initial=0.0)),
         **rest,
     )
+
+
+def place_of(outputs: Outputs, coordinates: Coordinates, k: int) -> tuple[str, tuple[int, ...]]:
+    """Name of the output and index of the entry that row `k` is; `v.out` and its number for a combination."""
+    row = coordinates.row(k)
+    return ("v.out", (k,)) if row is None else outputs.place(row)
 
 
 def _worst_first(chosen: Array, badness: Array) -> Array:

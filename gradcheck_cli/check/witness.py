@@ -218,7 +218,9 @@ def complex_step(
     def slopes(columns: Array) -> Array:
         rows = [_one(primal, arrays, position, kept, coordinates, int(j), STEP * scale[j]) for j in columns]
         width = max((len(r) for r in rows), default=0)
-        return np.array([r if len(r) == width else np.full(width, np.nan) for r in rows])
+        if not width:
+            return np.empty((len(rows), 0))
+        return coordinates.look(np.array([r if len(r) == width else np.full(width, np.nan) for r in rows]))
 
     return slopes
 
