@@ -21,7 +21,7 @@ from gradcheck_cli.check.problem import Input, Problem
 from gradcheck_cli.check.result import CheckResult
 
 rng = np.random.default_rng(20)
-MOST = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 3
+MOST = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 2
 """Corruptions that are tried of each op: other ones for each."""
 
 

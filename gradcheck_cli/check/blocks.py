@@ -272,11 +272,13 @@ class Grouped(Coordinates):
     def moved(self, columns: Array, steps: Array) -> tuple[Array, Array, Array]:
         """Copies of the input, each with one group moved; the distances gone, for every output, in units of v."""
         before, unit = self._start[columns], self._unit[columns]
-        target = before + np.asarray(steps)[:, None] * unit
+        target = unit * np.asarray(steps)[:, None]
+        target += before
         copies = np.repeat(self.flat[None], len(columns), axis=0)
         np.put_along_axis(copies, self.members[columns], target, axis=1)
-        gone = (target - before) / unit
-        return self.base.arrays(copies), gone[:, self.blocks.of_output], np.zeros(len(columns), bool)
+        gone = np.subtract(target, before, out=target)
+        gone /= unit
+        return self.base.arrays(copies), np.take(gone, self.blocks.of_output, axis=1), np.zeros(len(columns), bool)
 
     def together(self, steps: Array) -> tuple[Array, Array, Array]:
         """Copies of the input, each moved along all groups."""
