@@ -516,6 +516,18 @@ def test_what_may_be_modified() -> None:
     assert (compared.tolist(), pulled(compared, x)) == ([0.0, 1.0], [[0.0, 0.0]])
 
 
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_an_index_is_kept_as_it_was(kind: Callable[[Any], Any]) -> None:
+    """The caller's list or array may be used again for the next index."""
+    x, v, index = leaf([1.0, 2.0, 3.0]), leaf([5.0, 6.0]), kind([0, 1])
+    y, z = x[index], x * 1.0
+    z[index] = v
+    index[0] = 2
+    y[0].backward()
+    z.backward([1.0, 10.0, 100.0])
+    assert (value(x.grad), value(v.grad)) == ([1.0, 0.0, 100.0], [1.0, 10.0])
+
+
 def test_versions_in_the_message_are_counted_from_the_saving() -> None:
     x = leaf([1.0])
     y = x.clone()

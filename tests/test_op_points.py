@@ -121,6 +121,11 @@ def test_lengths_and_deviations_of_nothing() -> None:
     assert_array_equal(gradient(ops.std, [2.0, 2.0, 2.0]), [0.0, 0.0, 0.0])
 
 
+def test_the_angle_of_nothing() -> None:
+    assert_array_equal(gradient(ops.arctan2, 0.0, 0.0), [0.0, 0.0])
+    assert_allclose(gradient(ops.arctan2, 1e-200, 2e-200), [4e199, -2e199], rtol=1e-15)
+
+
 def test_removable_singularities() -> None:
     assert gradient(ops.sinc, 0.0) == 0.0
     assert_allclose(hessian(ops.sinc, 0.0), [[-(np.pi**2) / 3]], rtol=1e-14)
@@ -141,6 +146,12 @@ def test_large_arguments_neither_warn_nor_give_nan() -> None:
     assert_array_equal(gradient(ops.logsumexp, [-inf, 0.0]), [0.0, 1.0])
     assert_array_equal(gradient(ops.logsumexp, [-inf, -inf]), [0.0, 0.0])
     assert_array_equal(gradient(ops.logaddexp, 1000.0, -1000.0), [1.0, 0.0])
+
+
+def test_large_entries_cost_no_digits() -> None:
+    assert_allclose(ops.log_softmax(np.array([1e8, 1e8, 0.0])), [-np.log(2.0), -np.log(2.0), -1e8 - np.log(2.0)], rtol=1e-15)
+    assert_array_equal(ops.log_softmax(np.array([-inf, 0.0])), [-inf, 0.0])
+    assert ops.log_softmax(np.zeros((0, 3))).shape == (0, 3)
 
 
 def test_what_where_leaves_out_gets_nothing() -> None:

@@ -17,7 +17,7 @@ from gradcheck_cli.engine.op import Op, OpNode
 from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.engine.versions import CLOCK, modified
-from gradcheck_cli.engine.views import REASONS, View, as_writable, follow, overtake
+from gradcheck_cli.engine.views import REASONS, View, as_writable, follow, overtake, own_index
 from gradcheck_cli.errors import InPlaceError
 
 
@@ -69,7 +69,7 @@ def set_entries(x: Tensor, index: Any, value: Any) -> None:
         copy_into(part, value)
     else:
         op: Any = TABLE["index_set"]
-        in_place(op, x, index, value)
+        in_place(op, x, own_index(index), value)
 
 
 def _is_basic(i: Any) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from gradcheck_cli.engine.operators import TABLE, Operand
 from gradcheck_cli.engine.versions import version_of
-from gradcheck_cli.engine.views import PLACE, Extras, find_place
+from gradcheck_cli.engine.views import PLACE, Extras, find_place, own_index
 from gradcheck_cli.errors import GraphError, InPlaceError
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ class Tensor(Operand):
         entry = index if type(index) is tuple else (index,)
         if len(entry) == self.data.ndim and all(map(_is_integer, entry)):
             index = (*entry, ...)
-        return TABLE["index_get"](self, index)
+        return TABLE["index_get"](self, own_index(index))
 
     __iadd__, __isub__, __imul__ = _augmented("add_"), _augmented("sub_"), _augmented("mul_")
     __itruediv__, __ifloordiv__, __imod__ = _augmented("div_"), _augmented("floordiv_"), _augmented("mod_")

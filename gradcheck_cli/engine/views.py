@@ -12,6 +12,8 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from gradcheck_cli.engine.modes import MODE, enable_grad
 from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.errors import InPlaceError
@@ -137,6 +139,13 @@ def follow(x: Any, steps: Sequence[tuple[str, dict[str, Any]]]) -> Any:
     for name, params in steps:
         x = TABLE[name](x, **params)
     return x
+
+
+def own_index(index: Any) -> Any:
+    """An index that the graph may keep: copies in place of the caller's lists and arrays."""
+    if type(index) is tuple:
+        return tuple([own_index(i) for i in index])
+    return np.array(index) if type(index) is np.ndarray or (type(index) is list and index) else index
 
 
 def as_writable(array: Any) -> Any:

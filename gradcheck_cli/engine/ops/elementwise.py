@@ -197,10 +197,18 @@ tan = elementwise("tan(x)", x=lambda g, y: g * (1.0 + y * y), at=between(-1.2, 1
 arcsin = elementwise("arcsin(x)", x=lambda g, x: g / sqrt((1.0 - x) * (1.0 + x)), at=unit, exact="asin(x)")
 arccos = elementwise("arccos(x)", x=lambda g, x: -g / sqrt((1.0 - x) * (1.0 + x)), at=unit, exact="acos(x)")
 arctan = elementwise("arctan(x)", x=lambda g, x: g / (1.0 + x * x), exact="atan(x)")
+
+
+def _over_square(x: Any, r: Any) -> Any:
+    """x / r^2, which neither overflows nor underflows before it must; zero at the origin, as in PyTorch."""
+    r = where(r == 0, 1.0, r)
+    return x / r / r
+
+
 arctan2 = elementwise(
     "arctan2(x1, x2)",
-    x1=lambda g, x1, x2: g * (x2 / hypot(x1, x2) / hypot(x1, x2)),
-    x2=lambda g, x1, x2: -g * (x1 / hypot(x1, x2) / hypot(x1, x2)),
+    x1=lambda g, x1, x2: g * _over_square(x2, hypot(x1, x2)),
+    x2=lambda g, x1, x2: -g * _over_square(x1, hypot(x1, x2)),
     at=away_from(0),
     calls=PAIRS,
     exact="atan2(x1, x2)",

@@ -106,13 +106,18 @@ std = reduction(
 )
 
 
+def _top(a: Any, axis: Any) -> Any:
+    """The largest (real part of an) entry of each slice; 0 where that is infinite."""
+    top = np.max(np.real(a), axis=axis, keepdims=True)
+    return np.where(np.isfinite(top), top, 0.0)
+
+
 def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Log sum exp(a), the largest entry taken out first; of nothing, or of -inf alone, -inf."""
     if np.size(a) == 0:
         with np.errstate(divide="ignore"):
             return np.log(np.sum(np.exp(a), axis=axis, keepdims=keepdims))
-    top = np.max(np.real(a), axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
+    top = _top(a, axis)
     with np.errstate(divide="ignore"):
         y = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
     return y if keepdims else np.squeeze(y, axis=_axes(axis, np.ndim(a)))
@@ -237,11 +242,15 @@ softmax = rescaling(
     a=lambda g, y, axis: y * (g - sum(g * y, axis, True)),
     forward=_softmax,
 )
-log_softmax = rescaling(
-    "log_softmax(a, axis=-1)",
-    a=lambda g, y, axis: g - exp(y) * sum(g, axis, True),
-    forward=lambda a, axis=-1: a - _logsumexp(a, axis, True),
-)
+
+
+def _log_softmax(a: Any, axis: Any = -1) -> Any:
+    """A - logsumexp(a), the largest entry taken out of both first, so that large entries cost no digits."""
+    a = a - _top(a, axis) if np.size(a) else a
+    return a - _logsumexp(a, axis, True)
+
+
+log_softmax = rescaling("log_softmax(a, axis=-1)", a=lambda g, y, axis: g - exp(y) * sum(g, axis, True), forward=_log_softmax)
 
 
 def _cumsum_back(g: Any, shape: Any, axis: Any) -> Any:
