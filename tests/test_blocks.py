@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import zlib
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from documents import ROOT
 from op_cases import DIFFERENTIABLE, Case, cases
 
 from gradcheck_cli import ops, verify
-from gradcheck_cli.check import blocks, plan
+from gradcheck_cli.check import blocks, plan, together
 from gradcheck_cli.check.check import check
 from gradcheck_cli.check.corruptions import corrupted, corruptions_of
 from gradcheck_cli.check.engine_problem import tensor_problem
@@ -138,6 +139,19 @@ def test_a_spurious_entry_is_named(i, j, size):
     (found,) = x.mismatches
     assert (found.output_index, found.input_index) == ((i,), (j,))
     assert (found.claimed, found.numeric) == (pytest.approx(size, rel=1e-6), 0.0)
+
+
+def test_a_spurious_entry_beside_a_huge_one_is_named():
+    slopes = np.where(np.arange(X.size) == 5, 1e25, 1.0)
+
+    def rule(g: Any, x: Any) -> Any:
+        gx = slopes * g
+        gx[5] += 1e-3 * g[7]
+        return gx
+
+    (x,) = verify(lambda x: slopes * x, [X], backward=rule).checks[0].inputs
+    (found,) = x.mismatches
+    assert (found.output_index, found.input_index, found.claimed, found.numeric) == ((7,), (5,), 1e-3, 0.0)
 
 
 @pytest.mark.parametrize(("i", "j"), [(0, 1), (1, 0), (2999, 5), (700, 701)])
@@ -267,8 +281,14 @@ def test_blocks_of_axes():
     np.testing.assert_array_equal(ones.sum(axis=0), 1)
 
 
-@pytest.mark.parametrize("size", [2, 3, 127, 128, 129, 20_000])
-def test_factors_tell_every_two_indices_apart(size):
-    factors = np.array(list(blocks._factors(size)))
-    assert len(np.unique(factors, axis=1).T) == size
-    assert np.all((factors == 0) | (np.frexp(factors)[0] == 0.5))
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 6, 7, 127])
+def test_separating_sets(size):
+    sets = list(together.separating(size))
+    for i, j in itertools.permutations(range(size), 2):
+        assert any(s[i] and not s[j] for s in sets)
+
+
+def test_separating_sets_are_few():
+    sets = list(together.separating(1_000_000))
+    codes = sum(s.astype(np.int64) << k for k, s in enumerate(sets))
+    assert (len(sets), len(np.unique(codes)), np.unique(np.bitwise_count(codes)).tolist()) == (23, 1_000_000, [11])

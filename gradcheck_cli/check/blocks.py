@@ -17,24 +17,19 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.together import separating
 
 Array = np.ndarray[Any, Any]
 Pull = Callable[[Array], Array | None]
 """From a cotangent (outputs,) to one input's gradient, as a vector of its coordinates."""
 FULL_ENTRIES = 4_000_000
 """The largest Jacobian that is kept as a whole, or looked at entry by entry."""
-BASE = 128
-"""Factors that tell an axis's indices apart, 0 and 2^-63 to 2^63: two digits do for 16,384 of them."""
 LEAKY = 0.25
 """Where no more than this part of the coordinates moves other indices' outputs, it is worth asking whether they should."""
 STRANGERS = 8
 """Outputs of other blocks that one coordinate may move; with more it is another structure."""
-LEVELS = 4
-"""Distances, in thirds of FAR, that tell blocks apart."""
 FAR = 0.26
-"""The farthest that blocks are moved, in units of the input's scale."""
-ATTEMPTS = (1.0, -1.0, 2.0**-10)
-"""Away from zero, or towards it, or hardly: where the forward is not defined in one place it may be in another."""
+"""How far blocks are moved, in units of the input's scale."""
 
 
 class Blocks:
@@ -65,11 +60,11 @@ class Claim:
     """What a rule says of the axes along which its Jacobian, of one input, falls apart.
 
     `source` and `targets` are the shapes of the input's coordinates and of the outputs'; `v` is a cotangent without zeros. The
-    Jacobian falls apart along an axis if, for factors c that are powers of two, or zero, and differ from index to index,
+    Jacobian falls apart along an axis if, for the sets c of indices, as masks of zeros and ones, that `separating` gives,
 
-        pull(c v) = c pull(v)   to 4 EPS
+        pull(c v) = c pull(v)   to 4 EPS where c is one, and exactly where it is zero
 
-    as a factor common to all terms of a sum changes no rounding, and one that is not changes the sum.
+    as an entry between two indices would show, however small, where c has the one of its output only.
     """
 
     def __init__(self, pull: Pull, source: tuple[int, ...], targets: Sequence[tuple[int, ...]], v: Array) -> None:
@@ -105,19 +100,19 @@ class Claim:
     def _leaks(self, q: int, ps: tuple[int, ...]) -> Array:
         """Coordinates that do not keep to their own index, of axis `q` of the input and `ps` of the outputs."""
         leaks = np.zeros(len(self.leaks), bool)
-        for factors in _factors(self.source[q]):
-            c = np.concatenate([_along(factors, shape, p) for shape, p in zip(self.targets, ps, strict=True)])
-            leaks |= self._differs(self.pull(c * self.v), _along(factors, self.source, q))
+        for chosen in separating(self.source[q]):
+            c = np.concatenate([_along(chosen, shape, p) for shape, p in zip(self.targets, ps, strict=True)])
+            leaks |= self._differs(self.pull(np.where(c, self.v, 0.0)), _along(chosen, self.source, q))
             if np.mean(leaks) > LEAKY:
                 break
         return leaks
 
-    def _differs(self, found: Array | None, factors: Array) -> Array:
-        """Where a gradient is not `base` times the factors."""
+    def _differs(self, found: Array | None, chosen: Array) -> Array:
+        """Where a gradient is not `base` in the chosen places and zero elsewhere."""
         if found is None or self.base is None:
             return np.full(len(self.leaks), found is not self.base)
         with np.errstate(all="ignore"):
-            expected = np.where(factors == 0, 0.0, self.base * factors)
+            expected = np.where(chosen, self.base, 0.0)
             same = (np.abs(found - expected) <= 4 * 2.0**-52 * np.abs(expected)) | (found == expected)
         differs: Array = ~(same | (np.isnan(found) & np.isnan(expected)))
         return differs
@@ -151,12 +146,6 @@ class Claim:
         v[outputs] = self.v[outputs]
         found = self.pull(v)
         return found is not None and found[j] != 0
-
-
-def _factors(size: int) -> Iterator[Array]:
-    """Zero and powers of two for the indices of an axis: the digits of each index in BASE, from the lowest."""
-    for digit in _digits(size, BASE):
-        yield np.where(digit == 0, 0.0, 2.0 ** (digit - BASE // 2))
 
 
 def _along(values: Array, shape: tuple[int, ...], axis: int) -> Array:
@@ -302,10 +291,9 @@ class Grouped(Coordinates):
         """Copies of the input, moved along the groups."""
         return self.base.displaced(np.stack([self._spread(s) for s in steps]))
 
-    def levelled(self, levels: Array, far: Array) -> Array:
-        """Copies of the input with every block at a level of its own, (copies, T), all its coordinates by `far`, (T,), of v."""
-        steps = (levels * (far / (LEVELS - 1)))[:, self.blocks.of_input] * self.vector
-        return self.base.displaced(steps)
+    def shifted(self, blocks: Array) -> Array:
+        """Copies of the input, each with some blocks moved by FAR of v: masks (copies, T)."""
+        return self.base.displaced(np.where(blocks[:, self.blocks.of_input], FAR * self.vector, 0.0))
 
     def _spread(self, steps: Array) -> Array:
         """One number per group as one per coordinate."""
@@ -315,61 +303,31 @@ class Grouped(Coordinates):
 
 
 def strays(grouped: Grouped, evaluate: Callable[[Array], Array], f0: Array) -> Array:
-    """Outputs that another block moves, bit for bit.
-
-    Every block is moved to one of LEVELS distances, as the digits of its number say; each output must be what it is where all
-    blocks are at the level of its own. Two blocks differ in one digit at least.
-    """
+    """Outputs that another block moves, bit for bit: sets of blocks are moved, and the outputs of those that stay must stay."""
     blocks = grouped.blocks
-    far, ends = _reach(grouped, evaluate, f0)
-    levels = np.array(list(_digits(blocks.count, LEVELS)))
-    mixed = evaluate(grouped.levelled(levels, far))
-    expected = ends[levels[:, blocks.of_output], np.arange(len(f0))]
-    with np.errstate(all="ignore"):
-        same = (mixed == expected) | (np.isnan(mixed) & np.isnan(f0))
-    stray: Array = ~np.all(same, axis=0)
+    sets = np.array(list(separating(blocks.count)))
+    stays = ~sets[:, blocks.of_output]
+    stray: Array = np.any(stays & _moved(evaluate(grouped.shifted(sets)), f0), axis=0)
     return stray
-
-
-def _reach(grouped: Grouped, evaluate: Callable[[Array], Array], f0: Array) -> tuple[Array, Array]:
-    """How far each block goes, so that its outputs stay finite at all levels if they can; and the outputs with all blocks at
-    each level, (LEVELS, m).
-    """
-    blocks = grouped.blocks
-    far, ends = np.full(blocks.count, FAR), np.tile(f0, (LEVELS, 1))
-    levels = np.broadcast_to(np.arange(1, LEVELS)[:, None], (LEVELS - 1, blocks.count))
-    for attempt in ATTEMPTS:
-        lost = ~np.isfinite(ends).all(axis=0) & np.isfinite(f0)
-        if attempt != ATTEMPTS[0]:
-            if not lost.any():
-                break
-            far[np.unique(blocks.of_output[lost])] = FAR * attempt
-        ends[1:] = evaluate(grouped.levelled(levels, far))
-    return far, ends
-
-
-def _digits(size: int, base: int) -> Iterator[Array]:
-    """The digits of 0, 1, ..., size - 1, from the lowest."""
-    index = np.arange(size)
-    while index.any():
-        yield index % base
-        index = index // base
 
 
 def culprit(grouped: Grouped, evaluate: Callable[[Array], Array], f0: Array, output: int) -> int | None:
     """Of the blocks that are not the output's own one that moves it, by halving; None where it takes several at once."""
     suspects = np.delete(np.arange(grouped.blocks.count), grouped.blocks.of_output[output])
-    far = np.full(grouped.blocks.count, FAR)
     while len(suspects) > 1:
         halves = np.array_split(suspects, 2)
-        levels = np.zeros((2, grouped.blocks.count))
-        for level, half in zip(levels, halves, strict=True):
-            level[half] = LEVELS - 1
-        moved = evaluate(grouped.levelled(levels, far))[:, output] != f0[output]
+        sets = np.array([np.isin(np.arange(grouped.blocks.count), half) for half in halves])
+        moved = _moved(evaluate(grouped.shifted(sets)), f0)[:, output]
         if not moved.any():
             return None
         suspects = halves[int(np.argmax(moved))]
     return int(suspects[0]) if len(suspects) else None
+
+
+def _moved(values: Array, f0: Array) -> Array:
+    """Where outputs are not what they are at the point."""
+    moved: Array = ~((values == f0) | (np.isnan(values) & np.isnan(f0)))
+    return moved
 
 
 def uneven(size: int) -> Array:

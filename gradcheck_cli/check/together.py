@@ -5,6 +5,8 @@ A pattern is an array of booleans (columns, outputs): whether the rule claims th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -35,13 +37,31 @@ def cover(pattern: Array) -> Array:
     """Sets of columns, (sets, columns), such that for each claimed zero some set holds its column and none on which its output
     depends: moving that set must leave the output as it is.
 
-    For each kind of output the columns that it does not depend on; or, if each output depends on one column at most, those
-    whose number has a bit set, and those whose number has not, for every bit; or each column alone. The fewest of these.
+    For each kind of output the columns that it does not depend on; or, if each output depends on one column at most, sets that
+    tell any two apart; or each column alone. The fewest of these.
     """
     columns = len(pattern)
     found = [np.eye(columns, dtype=bool), np.unique(~pattern, axis=1).T]
     if np.max(np.count_nonzero(pattern, axis=0), initial=0) <= 1:
-        bits = np.arange(columns)[None] >> np.arange(int(columns - 1).bit_length())[:, None] & 1 == 1
-        found.append(np.concatenate([bits, ~bits]))
+        found.append(np.array(list(separating(columns)), bool).reshape(-1, columns))
     fewest = min(found, key=len)
     return fewest[fewest.any(axis=1)]
+
+
+def separating(size: int) -> Iterator[Array]:
+    """Sets of the numbers below `size`, as masks, such that each number is without each other one in one of them.
+
+    Of w sets every number is in half, no two numbers in the same ones: C(w, w / 2) >= size, by Sperner's theorem the fewest.
+    """
+    if size < 2:
+        return
+    w = next(w for w in range(2, 64) if comb(w, w // 2) >= size)
+    codes = np.concatenate([c[np.bitwise_count(c) == w // 2] for c in _below(2**w)])[:size]
+    for k in range(w):
+        yield codes >> k & 1 == 1
+
+
+def _below(size: int) -> Iterator[Array]:
+    """The numbers below `size`, some at a time."""
+    for start in range(0, size, 2**20):
+        yield np.arange(start, min(size, start + 2**20))
