@@ -113,7 +113,7 @@ def test_every_elementwise_op_has_an_in_place_form(name: str) -> None:
         assert x._version == 1
         if expected.requires_grad:
             g = np.linspace(0.5, 1.5, x.size).reshape(x.shape)
-            wanted = [i for i in case.smooth if case.op.has_rule(i)]
+            wanted = [i for i in case.smooth if case.op.rule(i)]
             ours = grad(x, [inputs[i] for i in wanted], g)
             theirs = grad(expected, [apart[i] for i in wanted], g)
             for a, b in zip(ours, theirs, strict=True):

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcheck_cli.engine.anomaly import ANOMALY, check_nan, watched
 from gradcheck_cli.engine.modes import set_grad_enabled
-from gradcheck_cli.engine.node import Edge, Node, edge_of, walk
+from gradcheck_cli.engine.node import Edge, Node, edge_of
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.errors import GraphError
 
@@ -90,7 +90,7 @@ class _Wanted:
 
     def note(self, node: Node, grads: Sequence[Any]) -> None:
         """Keep the gradients that have arrived at the node's wanted outputs."""
-        for edge in self.by_node.get(node, ()):
+        for edge in self.by_node[node]:
             self.found[edge] = grads[edge[1]]
 
 
@@ -106,7 +106,8 @@ def _pull_back(
     if len(gradients) != len(outputs):
         raise GraphError(f"{len(outputs)} outputs need {len(outputs)} gradients, {len(gradients)} were given")
     seeds = [(_root(y), _seed(y, g, create_graph)) for y, g in zip(outputs, gradients, strict=True)]
-    ends = wanted.by_node if wanted is not None and wanted.cut else {}
+    named: dict[Node | None, list[Edge]] = {} if wanted is None else wanted.by_node
+    ends = named if wanted is not None and wanted.cut else {}
     users = _users([node for (node, _), _ in seeds], ends)
     waiting = {node: len(above) for node, above in users.items()}
     to_run = users if wanted is None else wanted.nodes_to_run(users)
@@ -119,10 +120,10 @@ def _pull_back(
         while ready:
             node = ready.pop()
             grads = buffers.pop(node, None)
-            if grads is not None and (node in to_run or (wanted is not None and node in wanted.by_node)):
+            if grads is not None and (node in to_run or node in named):
                 if node.hooks is not None:
                     grads = node.hooks.see_gradients(grads, node, create_graph)
-                if wanted is not None:
+                if wanted is not None and node in named:
                     wanted.note(node, grads)
                 if node in to_run:
                     plain = node.hooks is None and not ANOMALY.enabled
@@ -180,12 +181,19 @@ def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
 
 def _users(roots: Sequence[Node], ends: Container[Node | None]) -> dict[Node, list[Node]]:
     """For each node that the roots reach (not through `ends`), the nodes whose edges lead into it, once per edge."""
-    users: dict[Node, list[Node]] = {}
-    for node in walk(roots, ends):
-        users.setdefault(node, [])
+    users: dict[Node, list[Node]] = {root: [] for root in roots}
+    stack = list(users)
+    while stack:
+        node = stack.pop()
         for child, _ in () if node in ends else node.next_functions:
-            if child is not None:
-                users.setdefault(child, []).append(node)
+            if child is None:
+                continue
+            above = users.get(child)
+            if above is None:
+                users[child] = [node]
+                stack.append(child)
+            else:
+                above.append(node)
     return users
 
 

@@ -137,7 +137,7 @@ def _node(op: Op, inputs: tuple[Any, ...], arrays: list[Any], params: dict[str, 
     """The node of the operation, which is yet to be written; None where nothing can be differentiated."""
     if x.dtype.kind not in "fc":
         return None
-    wanted = tuple(i for i, t in enumerate(inputs) if type(t) is Tensor and t.requires_grad and op.has_rule(i))
+    wanted = tuple(i for i, t in enumerate(inputs) if type(t) is Tensor and t.requires_grad and op.rule(i))
     if not wanted:  # comparisons, say: the old value does not count any more
         return _node(TABLE["_copy"], (x, 0.0), [x.data, 0.0], {}, x) if x.requires_grad else None  # type: ignore[arg-type]
     if 0 in op.needs(wanted)[0]:

@@ -180,11 +180,12 @@ class Op:
         """Run on tensors, and leave a node where something requires grad."""
         arrays = [x.data if type(x) is Tensor else x for x in inputs]
         y: Any = self.forward(*arrays, **params)
-        many = isinstance(y, tuple | list)
-        y = tuple(map(np.asanyarray, y)) if many else np.asanyarray(y)
+        if type(y) is not np.ndarray:
+            y = tuple(map(np.asanyarray, y)) if isinstance(y, tuple | list) else np.asanyarray(y)
+        many = type(y) is tuple
         wanted: tuple[int, ...] = ()
         if MODE.enabled:
-            wanted = tuple([i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.has_rule(i)])
+            wanted = tuple([i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.rule(i)])
         else:
             MODE.note(inputs)
         if not wanted or (not many and y.dtype.kind not in "fc"):
@@ -206,18 +207,23 @@ class Op:
         """Whether a result may show the memory of the (only) input."""
         return self.family.moves or self.name in ("real", "imag")
 
-    def has_rule(self, i: int) -> bool:
-        """Whether input `i` can be differentiated."""
-        return self._ruled[0 if self.variadic else i]
+    def rule(self, i: int) -> Rule | None:
+        """The rule of input `i`; None where it cannot be differentiated."""
+        return self.rules[self._ruled[0 if self.variadic else i]]
 
     @cached_property
-    def _ruled(self) -> tuple[bool, ...]:
-        return tuple(rule is not None for rule in self.rules.values())
+    def _ruled(self) -> tuple[str, ...]:
+        return tuple(self.rules)
 
-    def rule(self, i: int) -> Rule | None:
-        """The rule of input `i`."""
-        rules = tuple(self.rules.values())
-        return rules[0 if self.variadic else i]
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All that the rules name."""
+        return frozenset(name for names in self.rule_names for name in names)
+
+    @cached_property
+    def shapes_named(self) -> tuple[tuple[str, int], ...]:
+        """The names of inputs' shapes that the rules name, each with the input's number."""
+        return tuple((n + "_shape", i) for i, n in enumerate(self.inputs) if n + "_shape" in self.names)
 
     @property
     def differentiable(self) -> bool:
@@ -251,9 +257,9 @@ class OpNode(Node):
             self.line = calling_line()
         self.positions = [i for i, x in enumerate(inputs) if type(x) is Tensor]
         self.next_functions = tuple([edge_of(inputs[i]) for i in self.positions])
-        self.input_meta = tuple(map(_meta, arrays))
-        self.output_meta = tuple(map(_meta, y)) if isinstance(y, tuple | list) else (_meta(y),)
-        self.conjugate = op.holomorphic and any(dtype.kind == "c" for _, dtype in self.output_meta)
+        self.input_meta = tuple([(x.shape, x.dtype) if type(x) is np.ndarray else _meta(x) for x in arrays])
+        self.output_meta = tuple([(x.shape, x.dtype) for x in y]) if type(y) is tuple else ((y.shape, y.dtype),)
+        self.conjugate = op.holomorphic and "c" in [dtype.kind for _, dtype in self.output_meta]
         self.saved: dict[str, Any] | None = self._select(arrays, y)
 
     def _select(self, arrays: list[Any], y: Any) -> dict[str, Any]:
@@ -269,7 +275,8 @@ class OpNode(Node):
 
     def pull(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
         """Each wanted input's rule, its result fitted to that input by the family."""
-        self.check_alive()
+        if self.freed:
+            self.check_alive()
         if CLOCK.time != self.time:
             self.check_unmodified()
         g: Any = grads[0] if self.op.outputs == 1 else tuple(grads)
@@ -283,8 +290,10 @@ class OpNode(Node):
         rule = op.rule(i)
         assert rule is not None
         shape, dtype = self.input_meta[i]
-        scope.update(i=i, in_shape=shape, params=self.params)
+        scope["i"], scope["in_shape"] = i, shape
         gx = rule(*[scope[n] for n in op.rule_names[0 if op.variadic else i]])
+        if type(gx) is np.ndarray and gx.shape == shape and gx.dtype == dtype and not self.conjugate:
+            return gx
         if self.conjugate:
             gx = _conjugate(gx)
         gx = op.family.fit(gx, shape)
@@ -294,25 +303,30 @@ class OpNode(Node):
     def _scope(self, g: Any, create_graph: bool) -> dict[str, Any]:
         """All that a rule may name. With `create_graph` saved values are tensors at their place in the graph."""
         op = self.op
-        saved = dict(self.saved or {})
-        shapes = [shape for shape, _ in self.input_meta]
-        if create_graph and saved:
-            edges = dict(zip(self.positions, self.next_functions, strict=True))
-            names = op.inputs if not op.variadic else ()
-            saved.update({n: tensor_at(edges.get(i, (None, 0)), saved[n]) for i, n in enumerate(names) if n in saved})
-            if op.variadic and op.inputs[0] in saved:
-                arrays = saved[op.inputs[0]]
-                saved[op.inputs[0]] = [tensor_at(edges.get(i, (None, 0)), a) for i, a in enumerate(arrays)]
-            if "y" in saved:
-                y = saved["y"]
-                many = isinstance(y, tuple | list)
-                saved["y"] = tuple(Tensor._wrap(a, self, k) for k, a in enumerate(y)) if many else Tensor._wrap(y, self)
-        scope = {"g": g, "y_shapes": [shape for shape, _ in self.output_meta], **self.params, **saved}
+        saved = self._in_graph() if create_graph else self.saved or {}
+        scope = {**self.params, **saved, "g": g, "params": self.params}
+        for name, i in op.shapes_named:
+            scope[name] = self.input_meta[i][0]
+        if "y_shapes" in op.names:
+            scope["y_shapes"] = [shape for shape, _ in self.output_meta]
         if op.variadic:
-            scope[op.inputs[0] + "_shapes"] = shapes
-        else:
-            scope.update({n + "_shape": shape for n, shape in zip(op.inputs, shapes, strict=True)})
+            scope[op.inputs[0] + "_shapes"] = [shape for shape, _ in self.input_meta]
         return scope
+
+    def _in_graph(self) -> dict[str, Any]:
+        """The saved values as tensors."""
+        op, saved = self.op, dict(self.saved or {})
+        edges = dict(zip(self.positions, self.next_functions, strict=True))
+        names = op.inputs if not op.variadic else ()
+        saved.update({n: tensor_at(edges.get(i, (None, 0)), saved[n]) for i, n in enumerate(names) if n in saved})
+        if op.variadic and op.inputs[0] in saved:
+            arrays = saved[op.inputs[0]]
+            saved[op.inputs[0]] = [tensor_at(edges.get(i, (None, 0)), a) for i, a in enumerate(arrays)]
+        if "y" in saved:
+            y = saved["y"]
+            many = isinstance(y, tuple | list)
+            saved["y"] = tuple(Tensor._wrap(a, self, k) for k, a in enumerate(y)) if many else Tensor._wrap(y, self)
+        return saved
 
     def release(self) -> None:
         """Let go of the saved values; a node that has none can be pulled back through again, as in PyTorch."""
