@@ -56,7 +56,7 @@ def test_reference_has_the_options_and_their_defaults():
     assert list(rows) == list(_READERS)
     assert rows["kinks"] == Settings().kinks
     assert (int(rows["order"]), int(rows["points"])) == (Settings().order, Settings().points)
-    assert rows["mode"] == f"full up to {FULL_ENTRIES:,} entries"
+    assert rows["mode"] == f"full up to {FULL_ENTRIES:,} entries, and for larger Jacobians that fall apart along axes"
     for name, k in (("rtol", 0), ("atol", 1)):
         plain, classical = (float(text.split()[0]) for text in rows[name].split("; "))
         assert (plain, classical) == (Settings().tolerances()[k], Settings(eps=1e-6).tolerances()[k])

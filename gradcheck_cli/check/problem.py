@@ -28,7 +28,7 @@ class Settings(NamedTuple):
     points: int = 1
     """How many random draws of the inputs are tried."""
     mode: str = ""
-    """`full`, `projected`, or '': full up to `FULL_ENTRIES` Jacobian entries."""
+    """`full`, `projected`, or '': full up to FULL_ENTRIES Jacobian entries, or where blocks are found."""
     kinks: str = "subgradient"
     """`subgradient`, `fail` or `skip`."""
     seed: int = 0
