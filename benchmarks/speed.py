@@ -1,9 +1,9 @@
-"""Whole checks, every entry: `python benchmarks/speed.py [--slow] [--runs N] [CASE ...]`.
+"""Whole checks, every entry: `python benchmarks/speed.py [--runs N] [CASE ...]`.
 
 Each work is checked by `verify`, with a NumPy function and a rule by hand. In turn with it, in the same process and on one
 thread, run the floor (forward and backward once, in plain NumPy) and, where they are installed, PyTorch's gradcheck in its fast
 mode, JAX's check_grads and HIPS autograd's check_grads, which look at one random projection each. PyTorch's full mode, which
-looks at every entry, is timed once, and only with --slow where it takes minutes.
+looks at every entry, is timed once, where its Jacobian fits into memory.
 
 Printed are medians in ms, `verify` also as a multiple of the floor, and how many times longer PyTorch's full mode takes.
 """
@@ -28,8 +28,8 @@ import numpy as np
 from gradcheck_cli import verify
 
 rng = np.random.default_rng(0)
-SLOW = 2.0e9
-"""Jacobian entries times copies from which PyTorch's full mode takes minutes."""
+LARGEST = 2.0e9
+"""Jacobian entries, in a whole Jacobian of PyTorch's full mode."""
 
 
 class Work(NamedTuple):
@@ -148,9 +148,9 @@ def medians(calls: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
     return {name: statistics.median(t) for name, t in times.items()}
 
 
-def full_mode(work: Work, slow: bool) -> float | None:
+def full_mode(work: Work) -> float | None:
     outputs = np.size(work.forward(np, *work.arrays))
-    if importlib.util.find_spec("torch") is None or (not slow and outputs * sum(map(np.size, work.arrays)) > SLOW):
+    if importlib.util.find_spec("torch") is None or outputs * sum(map(np.size, work.arrays)) > LARGEST:
         return None
     return once(torch_check(work, fast=False))
 
@@ -159,7 +159,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("works", nargs="*", metavar="CASE", help="part of a case's name")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--slow", action="store_true")
     options = parser.parse_args()
     peers = {name: make for name, (module, make) in PEERS.items() if importlib.util.find_spec(module)}
     print(f"| work | floor ms | verify ms | x the floor | {' | '.join(peers)} | PyTorch full | full / verify |")
@@ -169,7 +168,7 @@ def main() -> None:
             continue
         calls = {"floor": floor(work), "verify": ours(work)} | {peer: make(work) for peer, make in peers.items()}
         found = medians(calls, options.runs)
-        full = full_mode(work, options.slow)
+        full = full_mode(work)
         cells = [f"{found['floor']:.2f}", f"{found['verify']:.1f}", f"{found['verify'] / found['floor']:.0f}"]
         cells += [f"{found[peer]:.1f}" for peer in peers]
         cells += ["-", "-"] if full is None else [f"{full:.0f}", f"{full / found['verify']:.0f}"]

@@ -77,6 +77,13 @@ class Text:
             self._places = self._find_places()
         return self.source.location(*self._places[sum(map(len, lines[: line - 1])) + line + column - 2])
 
+    @property
+    def stops_at_comma(self) -> bool:
+        """Whether YAML ended a scalar without quotes at a comma, as it does between braces and brackets."""
+        lines = self.value.split("\n")
+        end = self.location(len(lines), len(lines[-1]) + 1)
+        return not self.style and self.source.line(end.line)[end.column - 1 :].lstrip().startswith(",")
+
     def mistake(self, line: int, column: int, message: str, hint: str = "") -> Mistake:
         """A mistake at `line` and `column` (from 1) of `value`."""
         return self.source.mistake(self.location(line, column), message, hint)

@@ -126,7 +126,8 @@ def _scan(text: Text) -> list[str]:
     cleaned = [scanner.line(number, line) for number, line in enumerate(lines, 1)]
     if scanner.brackets:
         bracket, place = scanner.brackets[-1]
-        raise Refusal(place, f"'{bracket}' is never closed")
+        hint = "between { } YAML ends a text at a comma; put the expression in quotes" if text.stops_at_comma else ""
+        raise Refusal(place, f"'{bracket}' is never closed", hint)
     return cleaned
 
 
