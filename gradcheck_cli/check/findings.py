@@ -200,11 +200,11 @@ CODES: dict[str, Code] = {
     "GC603": Code(
         "note",
         "random directions only",
-        "The Jacobian has too many entries to compare each of them (or the case says `mode: projected`): it is cut into blocks, "
-        "up to 64 by 64 of them, and one number v'Ju, with random weights u and v, stands for all entries of a block. Every "
-        "entry is in a block, and where a block is wrong its entries are compared one by one. But an error of a single entry is "
-        "diluted by the others of its block: the message says how large it must be to be seen. `mode: full` compares every "
-        "entry.",
+        "The Jacobian has too many entries to compare each of them (or the case says `mode: projected`): it is cut into "
+        "blocks, up to 64 by 64 of them, and one number v'Ju, with random weights u and v, stands for all entries of a block. "
+        "Every entry is in a block, and where a block is wrong its entries are compared one by one. But an error of a single "
+        "entry is diluted by the others of its block: the message says how large it must be to be seen. `mode: full` compares "
+        "every entry.",
     ),
     "GC604": Code(
         "note",
