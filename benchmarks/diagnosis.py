@@ -32,7 +32,8 @@ from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.result import CheckResult
 from gradcheck_cli.errors import GradcheckError
-from gradcheck_cli.run import Planned, plan, run_one
+from gradcheck_cli.planning import Planned, plan
+from gradcheck_cli.run import run_one
 from gradcheck_cli.selection import Selection
 from gradcheck_cli.selftest.reasons import Equality
 from gradcheck_cli.selftest.result import EQUIVALENT

@@ -53,11 +53,13 @@ __all__ = [
     "ops",
     "set_detect_anomaly",
     "verify",
+    "verify_many",
     "vjp",
 ]
 
 _PLACES = {
     "verify": "gradcheck_cli.api",
+    "verify_many": "gradcheck_cli.api",
     "draw_graph": "gradcheck_cli.graphs",
     "Report": "gradcheck_cli.report.report",
     "GradcheckError": "gradcheck_cli.errors",

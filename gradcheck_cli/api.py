@@ -7,12 +7,15 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcheck_cli.errors import UsageError
+from gradcheck_cli.errors import UsageError, nearest
+from gradcheck_cli.options import settings_from
 from gradcheck_cli.report.report import Report
-from gradcheck_cli.run import nearest, run_specs, settings_from
+from gradcheck_cli.run import run_specs
 from gradcheck_cli.selection import Selection
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from gradcheck_cli.check.problem import Input, Problem
 
 
@@ -55,7 +58,25 @@ def verify(
 
     problem = _problem_of(target, inputs, backward, name, options)
     with np.errstate(all="ignore"):
-        return Report((check(problem),), seed=problem.settings.seed)
+        found = check(problem)
+    return Report((found,), seed=problem.settings.seed, seconds=found.seconds)
+
+
+def verify_many(
+    specs: str | Path | Iterable[str | Path],
+    *,
+    executor: Executor | None = None,
+    keyword: str = "",
+    **options: Any,
+) -> Report:
+    """Check spec files, or folders of them, as `gradcheck run` does: one report of all checks, in the files' order.
+
+    `executor` is any `concurrent.futures.Executor`: its workers do the checks, and the report is the same. A worker needs
+    this package, and the array files that a spec names, at the same path. `keyword` selects as `-k`; `options` are as in
+    `verify`. What is wrong with a file is in the report's `mistakes`. Raises UsageError.
+    """
+    paths = [specs] if isinstance(specs, str | Path) else specs
+    return run_specs([str(path) for path in paths], Selection(keyword=keyword), options, executor=executor)
 
 
 def _problem_of(

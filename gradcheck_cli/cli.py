@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Named = TypeVar("Named", "CheckResult", "FunctionResult")
 """A result that a progress bar can call by its name."""
 
+MOST_JOBS = 1024
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 EPILOG = """\b
 Exit codes: 0 every check passed, 1 some rule is wrong, 2 bad usage or an
@@ -57,6 +58,38 @@ class Commands(click.Group):
             raise click.UsageError(f"{error.format_message()} Did you mean '{hint}'?", ctx) from None
 
 
+class Jobs(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
+    """A number of processes."""
+
+    name = "jobs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """A whole number from 1 on, or `auto`."""
+        if value == "auto":
+            from gradcheck_cli.workers import processors
+
+            return processors()
+        count = int(value) if str(value).isascii() and str(value).isdigit() else 0
+        if not 1 <= count <= MOST_JOBS:
+            self.fail(f"must be auto or a whole number between 1 and {MOST_JOBS}; found {value!r}", param, ctx)
+        return count
+
+
+class Shard(click.ParamType):  # type: ignore[type-arg]
+    """One of several parts."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """`I/N`, I from 1 to N."""
+        if isinstance(value, tuple):
+            return value
+        number, slash, count = str(value).partition("/")
+        if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            self.fail(f"must be I/N, I from 1 to N, such as 2/4; found {value!r}", param, ctx)
+        return int(number), int(count)
+
+
 @click.group(cls=Commands, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="gradcheck")
 def main() -> None:
@@ -80,6 +113,9 @@ def main() -> None:
 @click.option("--atol", type=float, metavar="A", help="Absolute floor of the tolerance.  [default: 0]")
 @click.option("--output-format", type=click.Choice(list(FORMATS)), default="full", help="How to write it.  [default: full]")
 @click.option("-o", "--output", metavar="FILE", help="Write the report to a file.")
+@click.option("-j", "--jobs", type=Jobs(), default=1, metavar="N", help="Check in N processes; auto: one for each processor.")
+@click.option("--dask", metavar="ADDRESS", help="Check on the Dask cluster whose scheduler has this address.")
+@click.option("--shard", type=Shard(), default=(1, 1), metavar="I/N", help="Only the I-th of N parts of the checks.")
 @click.option("--list", "only_list", is_flag=True, help="List the checks that would run.")
 def run(
     paths: tuple[str, ...],
@@ -87,6 +123,9 @@ def run(
     exitfirst: bool,
     quiet: bool,
     verbose: int,
+    jobs: int,
+    dask: str | None,
+    shard: tuple[int, int],
     only_list: bool,
     output_format: str,
     output: str | None,
@@ -96,18 +135,19 @@ def run(
     from gradcheck_cli.run import run_specs
     from gradcheck_cli.selection import Selection
 
-    selection = Selection(keyword=keyword)
+    selection = Selection(keyword=keyword, shard=shard)
     if only_list:
         _list(paths, selection, output)
     settings["taylor"] = True if verbose > 1 else None
-    report = run_specs(paths, selection, settings, stop_at_first=exitfirst, watch=_watch)
+    with _executor(jobs, dask) as executor:
+        report = run_specs(paths, selection, settings, stop_at_first=exitfirst, executor=executor, watch=_watch)
     _write(render(report, output_format, _options(-1 if quiet else verbose, output)), output)
     click.get_current_context().exit(report.exit_code)
 
 
 def _list(paths: tuple[str, ...], selection: Any, output: str | None) -> None:
     """Print what would run, and leave."""
-    from gradcheck_cli.run import plan
+    from gradcheck_cli.planning import plan
 
     planned, mistakes = plan(paths, selection)
     _write("".join(f"{clean(p.file.path)}:{p.case.location.line}  {p.name}\n" for p in planned), output)
@@ -207,6 +247,21 @@ def explain(codes: tuple[str, ...]) -> None:
     from gradcheck_cli.report.reference import describe_codes
 
     _write(describe_codes(codes), None)
+
+
+def _executor(jobs: int, dask: str | None) -> AbstractContextManager[Any]:
+    """Who does the checks; None for this process itself."""
+    if dask is not None:
+        if jobs > 1:
+            raise click.UsageError("--jobs and --dask exclude each other")
+        from gradcheck_cli.workers import dask_executor
+
+        return dask_executor(dask)
+    if jobs == 1:
+        return nullcontext()
+    from gradcheck_cli.workers import Processes
+
+    return Processes(jobs)
 
 
 # Where the output goes.

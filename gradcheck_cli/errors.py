@@ -71,6 +71,9 @@ class SpecError(GradcheckError):
         self.mistakes = tuple(sorted(mistakes, key=lambda m: (m.location.line, m.location.column)))
         super().__init__("\n".join(map(str, self.mistakes)))
 
+    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Mistake, ...]]]:
+        return SpecError, (self.mistakes,)
+
 
 class UsageError(GradcheckError):
     """A call or a command line that asks for something impossible."""
@@ -122,3 +125,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     close = get_close_matches(word, sorted(known), 1, 0.6) if len(word) <= 40 else []
     return f"did you mean '{close[0]}'?" if close else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, where something is near."""
+    hint = did_you_mean(word, known)
+    return f"; {hint}" if hint else ""

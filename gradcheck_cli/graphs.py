@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.errors import GradcheckError, Mistake, SpecError, UsageError
+from gradcheck_cli.errors import GradcheckError, Mistake, SpecError, UsageError, nearest
+from gradcheck_cli.planning import Planned, plan
 from gradcheck_cli.report.formats import PICTURES
 from gradcheck_cli.report.graph import Picture, draw
 from gradcheck_cli.report.graph.table import Measured
-from gradcheck_cli.run import Planned, nearest, plan
 
 if TYPE_CHECKING:
     from gradcheck_cli.engine import Tensor

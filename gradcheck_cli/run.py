@@ -2,92 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import index
-from os import listdir
-from os.path import basename, dirname, exists, isdir
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcheck_cli.errors import GradcheckError, Location, Mistake, SpecError, UsageError, did_you_mean
+from gradcheck_cli.errors import GradcheckError, Mistake, SpecError, UsageError, nearest
+from gradcheck_cli.options import settings_from
+from gradcheck_cli.planning import Planned, plan
 from gradcheck_cli.report.report import Report
 from gradcheck_cli.selection import Selection
 
 if TYPE_CHECKING:
-    from gradcheck_cli.check.problem import Settings
+    from concurrent.futures import Executor
+
     from gradcheck_cli.check.result import CheckResult
-    from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
-
-SUFFIXES = (".yaml", ".yml")
-STDIN = "<stdin>"
-
-
-class Planned(NamedTuple):
-    """One check that a run would do."""
-
-    file: SpecFile
-    function: FunctionSpec
-    case: Case
-
-    @property
-    def name(self) -> str:
-        """As in `CheckResult.name`."""
-        return self.function.name if self.case.name == "default" else f"{self.function.name}[{self.case.name}]"
-
-
-def spec_files(paths: Iterable[str]) -> list[str]:
-    """The files that the paths name: a folder stands for all spec files below it. Raises UsageError."""
-    found: list[str] = []
-    for path in paths:
-        if path != "-" and isdir(path):
-            found += _inside(path)
-        elif path != "-" and not exists(path):
-            raise UsageError(f"there is no file or folder {path}{nearest(basename(path), _beside(path))}")
-        else:
-            found.append(path)
-    return list(dict.fromkeys(found))
-
-
-def _inside(folder: str) -> list[str]:
-    from pathlib import Path
-
-    inside = sorted(str(p) for p in Path(folder).rglob("*") if p.suffix in SUFFIXES and p.is_file())
-    if not inside:
-        raise UsageError(f"there is no spec file (.yaml, .yml) in the folder {folder}")
-    return inside
-
-
-def _beside(path: str) -> list[str]:
-    try:
-        return listdir(dirname(path) or ".")
-    except (OSError, ValueError):
-        return []
-
-
-def plan(paths: Iterable[str], selection: Selection) -> tuple[list[Planned], list[Mistake]]:
-    """What a run of these files would check, in their order; and what is wrong with the files that cannot be used."""
-    from gradcheck_cli.spec.loader import load, loads
-
-    wants = selection.matcher()
-    planned: list[Planned] = []
-    mistakes: list[Mistake] = []
-    for path in spec_files(paths):
-        try:
-            file = loads(_standard_input(), STDIN) if path == "-" else load(path)
-        except SpecError as error:
-            mistakes += error.mistakes
-            continue
-        every = (Planned(file, function, case) for function in file.functions.values() for case in function.cases)
-        planned += [p for p in every if wants(p.function.name, p.case.name)]
-    return planned, mistakes
-
-
-def _standard_input() -> str:
-    import sys
-
-    try:
-        return sys.stdin.buffer.read(2**21).decode()
-    except UnicodeDecodeError:
-        raise SpecError([Mistake(Location(STDIN, 1, 1), "a spec must be UTF-8")]) from None
 
 
 def run_specs(
@@ -97,12 +27,14 @@ def run_specs(
     *,
     strict: bool = False,
     stop_at_first: bool = False,
+    executor: Executor | None = None,
     watch: Callable[[Iterator[CheckResult], int], Iterable[CheckResult]] | None = None,
 ) -> Report:
-    """Check spec files.
+    """Check spec files; with an `executor` its workers do the checks, and the results are the same.
 
     With `strict` an invalid file, a selection of nothing, and an internal error raise instead of being reported.
     """
+    start = time.perf_counter()
     selection = selection or Selection()
     overrides = {n: v for n, v in (options or {}).items() if v is not None}
     settings = settings_from(overrides)
@@ -111,9 +43,11 @@ def run_specs(
         raise SpecError(mistakes)
     if strict and not planned:
         raise UsageError(_nothing_selected(paths, selection))
-    results = _results(planned, overrides, mistakes, stop_at_first, strict)
+    outcomes = _here(planned, overrides, strict) if executor is None else _there(executor, planned, overrides, strict)
+    results = _until(outcomes, mistakes, stop_at_first)
     checks = tuple(watch(results, len(planned)) if watch is not None else results)
-    return Report(checks, tuple(mistakes), seed=settings.seed, options=overrides)
+    seconds = time.perf_counter() - start
+    return Report(checks, tuple(mistakes), seed=settings.seed, options=overrides, seconds=seconds)
 
 
 def _nothing_selected(paths: Sequence[str], selection: Selection) -> str:
@@ -125,51 +59,104 @@ def _nothing_selected(paths: Sequence[str], selection: Selection) -> str:
     return f"{', '.join(paths)}: there is no case {selection.case!r}{nearest(selection.case or '', cases)}"
 
 
-def _results(
-    planned: Sequence[Planned], overrides: Mapping[str, Any], mistakes: list[Mistake], stop_at_first: bool, strict: bool
-) -> Iterator[CheckResult]:
-    for item in planned:
-        try:
-            result = run_one(item, overrides)
-        except Exception as error:
-            if strict:
-                raise
-            result = _internal_error(item, error)
-        if isinstance(result, SpecError):
-            mistakes += result.mistakes
+def _until(outcomes: Iterator[CheckResult | SpecError], mistakes: list[Mistake], stop_at_first: bool) -> Iterator[CheckResult]:
+    """The results; what is wrong with files is put to the other mistakes."""
+    for outcome in outcomes:
+        if isinstance(outcome, SpecError):
+            mistakes += outcome.mistakes
         else:
-            yield result
-        if stop_at_first and (isinstance(result, SpecError) or result.verdict in ("fail", "error")):
+            yield outcome
+        if stop_at_first and (isinstance(outcome, SpecError) or outcome.verdict in ("fail", "error")):
+            outcomes.close()  # type: ignore[attr-defined]
             return
+
+
+class Draw(NamedTuple):
+    """One check at one draw of its inputs: the smallest piece of work."""
+
+    item: Planned
+    point: int
+
+
+def draws(item: Planned, overrides: Mapping[str, Any]) -> list[Draw]:
+    """All draws of a check's inputs."""
+    from gradcheck_cli.spec.build import points_of
+
+    return [Draw(item, point) for point in range(points_of(item.case, overrides))]
+
+
+def _here(planned: Sequence[Planned], overrides: Mapping[str, Any], strict: bool) -> Iterator[CheckResult | SpecError]:
+    """Check one after the other."""
+    for item in planned:
+        yield _merged(item, (_attempt(d, overrides, strict) for d in draws(item, overrides)))
+
+
+def _there(
+    executor: Executor, planned: Sequence[Planned], overrides: Mapping[str, Any], strict: bool
+) -> Iterator[CheckResult | SpecError]:
+    """Let the executor's workers check; in the order of the files."""
+    from gradcheck_cli.workers import in_order
+
+    pieces = [draws(item, overrides) for item in planned]
+    work = partial(_attempt, overrides=dict(overrides), strict=strict)
+    found = in_order(executor, work, [d for piece in pieces for d in piece], _lost)
+    for item, piece in zip(planned, pieces, strict=True):
+        yield _merged(item, iter(list(islice(found, len(piece)))))
+
+
+def _lost(draw: Draw, error: BaseException) -> CheckResult:
+    """A check that its worker did not finish."""
+    return _broken(draw.item, "GC505", f"the check was lost: {type(error).__name__}: {error}")
+
+
+def _attempt(draw: Draw, overrides: Mapping[str, Any], strict: bool) -> CheckResult | SpecError:
+    try:
+        return run_draw(draw, overrides)
+    except Exception as error:
+        if strict:
+            raise
+        return _internal_error(draw.item, error)
 
 
 def run_one(item: Planned, overrides: Mapping[str, Any], explain: bool = True) -> CheckResult | SpecError:
     """One check: every draw of its inputs, until one is found wrong; `explain`: whether to look for what would mend it."""
+    return _merged(item, (run_draw(d, overrides, explain) for d in draws(item, overrides)))
+
+
+def run_draw(draw: Draw, overrides: Mapping[str, Any], explain: bool = True) -> CheckResult | SpecError:
+    """One check at one draw of its inputs."""
     import numpy as np
 
     from gradcheck_cli.check.check import check
-    from gradcheck_cli.spec.build import problems
+    from gradcheck_cli.spec.build import problem_at
 
-    merged: CheckResult | None = None
+    item = draw.item
     try:
         with np.errstate(all="ignore"):
-            for make in problems(item.file, item.function, item.case, overrides):
-                problem = make()
-                result = check(problem, explain=explain)
-                if explain and result.verdict == "fail" and item.case.expect.verdict != "fail":
-                    from gradcheck_cli.spec.repair import Wrong, mended
+            problem = problem_at(item.file, item.function, item.case, overrides, draw.point)
+            result = check(problem, explain=explain)
+            if explain and result.verdict == "fail" and item.case.expect.verdict != "fail":
+                from gradcheck_cli.spec.repair import Wrong, mended
 
-                    result = mended(result, Wrong(problem, item.file, item.function, item.case, overrides))
-                merged = result if merged is None else _worse(merged, result)
-                if merged.verdict in ("fail", "error"):
-                    break
+                result = mended(result, Wrong(problem, item.file, item.function, item.case, overrides))
+            return result
     except SpecError as error:
         return error
     except GradcheckError as error:
-        merged = _broken(item, "GC501", str(error))
+        return _broken(item, "GC501", str(error))
+
+
+def _merged(item: Planned, results: Iterator[CheckResult | SpecError]) -> CheckResult | SpecError:
+    """What all draws up to the first that is wrong say together."""
+    merged: CheckResult | None = None
+    for result in results:
+        if isinstance(result, SpecError):
+            return result
+        merged = result if merged is None else _worse(merged, result)
+        if merged.verdict in ("fail", "error"):
+            break
     assert merged is not None
-    merged = _placed(merged, item)
-    return merged.expecting(item.case.expect.verdict, item.case.expect.code)
+    return _placed(merged, item).expecting(item.case.expect.verdict, item.case.expect.code)
 
 
 def _placed(result: CheckResult, item: Planned) -> CheckResult:
@@ -191,7 +178,7 @@ def _internal_error(item: Planned, error: Exception) -> CheckResult:
     import traceback
 
     traceback.print_exception(error)
-    return _placed(_broken(item, "GC599", f"{type(error).__name__}: {error}"), item)
+    return _broken(item, "GC599", f"{type(error).__name__}: {error}")
 
 
 def _worse(one: CheckResult, other: CheckResult) -> CheckResult:
@@ -206,54 +193,3 @@ def _worse(one: CheckResult, other: CheckResult) -> CheckResult:
         backward_evaluations=one.backward_evaluations + other.backward_evaluations,
         seconds=one.seconds + other.seconds,
     )
-
-
-# Options.
-
-
-def settings_from(options: Mapping[str, Any]) -> Settings:
-    """The settings with these options; None stands for the default. Raises UsageError."""
-    from gradcheck_cli.check.problem import Settings
-
-    for option in options:
-        if option not in Settings._fields:
-            raise UsageError(f"there is no option {option!r}{nearest(option, Settings._fields)}")
-    given = {name: value for name, value in options.items() if value is not None}
-    for name, value in given.items():
-        must = _broken_range(name, value)
-        if must:
-            raise UsageError(f"{name} must be {must}; found {value!r}")
-    return Settings(**given)
-
-
-_CHOICES = {
-    "taylor": (True, False),
-    "order": (1, 2),
-    "mode": ("", "full", "projected"),
-    "kinks": ("subgradient", "fail", "skip"),
-}
-_RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "rtol": ("a number between 0 and 1", lambda v: 0 < v < 1),
-    "atol": ("a finite number, 0 or more", lambda v: 0 <= v < float("inf")),
-    "eps": ("a finite number greater than 0", lambda v: 0 < v < float("inf")),
-    "points": ("a whole number, 1 or more", lambda v: index(v) >= 1),
-    "seed": ("a whole number, 0 or more", lambda v: index(v) >= 0),
-}
-
-
-def _broken_range(name: str, value: Any) -> str:
-    """What an option must be, if `value` is not that; else ''."""
-    if name in _CHOICES:
-        choices = _CHOICES[name]
-        return "" if value in choices else " or ".join(repr(c) for c in choices if c != "")
-    must, holds = _RANGES[name]
-    try:
-        return "" if not isinstance(value, str | bool) and holds(value) else must
-    except (TypeError, ValueError, OverflowError):
-        return must
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, where something is near."""
-    hint = did_you_mean(word, known)
-    return f"; {hint}" if hint else ""

@@ -17,6 +17,8 @@ class Selection(NamedTuple):
     case: str | None = None
     keyword: str = ""
     """As pytest's -k: words to be found in `function[case]`, with and, or, not and parentheses."""
+    shard: tuple[int, int] = (1, 1)
+    """(I, N): of the checks that are wanted otherwise, every N-th from the I-th on."""
 
     def matcher(self) -> Callable[[str, str], bool]:
         """From a function's and a case's name to whether the check is selected. Raises UsageError."""

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gradcheck_cli"
-LAYERS = [{"errors"}, {"engine"}, {"check"}, {"spec", "report"}, {"selection", "run", "graphs", "selftest", "api"}, {"cli"}]
-"""From left to right. A module may import from its own part, and from the parts in layers to the left of its own."""
-ORDER = ["selection", "run", "graphs", "selftest", "api"]
+ORDER = ["selection", "options", "planning", "workers", "run", "graphs", "selftest", "api"]
 """Within the layer that puts the others together."""
+LAYERS = [{"errors"}, {"engine"}, {"check"}, {"spec", "report"}, set(ORDER), {"cli"}]
+"""From left to right. A module may import from its own part, and from the parts in layers to the left of its own."""
 HEAVY = {"numpy", "rich", "scipy", "yaml", "gradcheck_cli.engine", "gradcheck_cli.check", "gradcheck_cli.spec"}
 
 

@@ -10,7 +10,8 @@ import pytest
 from documents import ROOT
 
 from gradcheck_cli.check.result import CheckResult
-from gradcheck_cli.run import Planned, run_one, run_specs
+from gradcheck_cli.planning import Planned
+from gradcheck_cli.run import run_one, run_specs
 from gradcheck_cli.selection import Selection
 from gradcheck_cli.spec.loader import load
 from gradcheck_cli.spec.model import Case, Expectation, FunctionSpec, SpecFile

@@ -191,6 +191,12 @@ CODES: dict[str, Code] = {
         "the forward changes its inputs",
         "After a call the input arrays held other values. A forward has to leave its arguments alone.",
     ),
+    "GC505": Code(
+        "error",
+        "the check was lost",
+        "The process or machine that was to do the check did not finish it: it was killed, ran out of memory, or could not be "
+        "reached. The other checks are not affected. Run it alone, without -j or --dask, to see more.",
+    ),
     "GC599": Code(
         "error",
         "internal error",

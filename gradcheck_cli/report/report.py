@@ -26,6 +26,8 @@ class Report:
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     """The options that the run itself was given; they win over those in the files."""
+    seconds: float = 0.0
+    """How long all of it took."""
 
     @property
     def ok(self) -> bool:

@@ -10,11 +10,12 @@ from typing import Any
 
 from gradcheck_cli.check.problem import Input
 from gradcheck_cli.errors import GradcheckError, Mistake, SpecError
-from gradcheck_cli.run import Planned, plan, settings_from
+from gradcheck_cli.options import settings_from
+from gradcheck_cli.planning import Planned, plan
 from gradcheck_cli.selection import Selection
 from gradcheck_cli.selftest.result import FunctionResult, SelftestReport, Watch
 from gradcheck_cli.selftest.trial import Candidate, Mutant, Stand, changed_gradients, sampled, trial
-from gradcheck_cli.spec.build import problems, with_rules
+from gradcheck_cli.spec.build import points_of, problem_at, with_rules
 from gradcheck_cli.spec.edits import Edit, edits
 from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
 from gradcheck_cli.spec.rule_texts import Recompiler, RuleText, name_groups, rule_texts
@@ -79,10 +80,10 @@ def _no_trial(function: FunctionSpec, cases: list[Case]) -> str:
 
 def _stands(file: SpecFile, function: FunctionSpec, case: Case, overrides: Mapping[str, Any]) -> Iterator[Stand]:
     def redraw(number: int) -> tuple[Input, ...]:
-        return next(problems(file, function, case, {**overrides, "seed": OTHER_SEEDS + number}))().inputs
+        return problem_at(file, function, case, {**overrides, "seed": OTHER_SEEDS + number}).inputs
 
-    for make in problems(file, function, case, overrides):
-        yield Stand(make(), case, redraw)
+    for point in range(points_of(case, overrides)):
+        yield Stand(problem_at(file, function, case, overrides, point), case, redraw)
 
 
 def _edited(file: SpecFile, function: FunctionSpec) -> Iterator[Candidate]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os.path import dirname
 from typing import Any
@@ -184,11 +184,38 @@ def settings_of(options: CheckOptions, overrides: Mapping[str, Any]) -> Settings
     return Settings(**{**given, **{n: v for n, v in overrides.items() if v is not None}})
 
 
-def problems(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mapping[str, Any]) -> Iterator[Callable[[], Problem]]:
-    """One problem per draw of the inputs, made when called. Raises SpecError then, where the inputs cannot be had."""
+def points_of(case: Case, overrides: Mapping[str, Any]) -> int:
+    """How many draws of a case's inputs are tried; one where nothing is drawn."""
+    drawn = any(x.kind not in ("literal", "file") for x in case.inputs.values())
+    return settings_of(case.check, overrides).points if drawn else 1
+
+
+def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mapping[str, Any], point: int = 0) -> Problem:
+    """The problem of one draw of the inputs. Raises SpecError, where the inputs cannot be had."""
     settings = settings_of(case.check, overrides)
-    for point in range(settings.points if any(x.kind not in ("literal", "file") for x in case.inputs.values()) else 1):
-        yield lambda point=point: _problem(file, spec, case, settings, point)  # type: ignore[misc]
+    function = SpecFunction(spec, functions_of(file), case.constants)
+    rule = spec.backward
+    inputs = case_inputs(file, spec, case, settings.seed, point)
+    plain = freeze(lambda *arrays: function.run(arrays)[0], *[x.value for x in inputs])
+
+    def many(arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
+        found: Sequence[Array] = batched(plain, arrays, flags)
+        return found
+
+    return engine_problem(
+        spec.name,
+        inputs,
+        function,
+        primal=plain,
+        forward=function,
+        batched_primal=many,
+        outputs=spec.outputs,
+        settings=settings,
+        pushforward=function.forward_rule if spec.jvp is not None else None,
+        surrogate=spec.surrogate,
+        location=rule.location if rule is not None else spec.location,
+        jvp_location=spec.jvp_location,
+    )
 
 
 def case_inputs(file: SpecFile, spec: FunctionSpec, case: Case, seed: int = 0, point: int = 0) -> list[Input]:
@@ -219,32 +246,6 @@ def graph_outputs(file: SpecFile, spec: FunctionSpec, case: Case, seed: int, exp
     for name, y in zip(spec.outputs, outputs, strict=True):
         y.name = y.name or name
     return outputs
-
-
-def _problem(file: SpecFile, spec: FunctionSpec, case: Case, settings: Settings, point: int) -> Problem:
-    function = SpecFunction(spec, functions_of(file), case.constants)
-    rule = spec.backward
-    inputs = case_inputs(file, spec, case, settings.seed, point)
-    plain = freeze(lambda *arrays: function.run(arrays)[0], *[x.value for x in inputs])
-
-    def many(arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
-        found: Sequence[Array] = batched(plain, arrays, flags)
-        return found
-
-    return engine_problem(
-        spec.name,
-        inputs,
-        function,
-        primal=plain,
-        forward=function,
-        batched_primal=many,
-        outputs=spec.outputs,
-        settings=settings,
-        pushforward=function.forward_rule if spec.jvp is not None else None,
-        surrogate=spec.surrogate,
-        location=rule.location if rule is not None else spec.location,
-        jvp_location=spec.jvp_location,
-    )
 
 
 def with_rules(problem: Problem, file: SpecFile, spec: FunctionSpec, case: Case) -> Problem:

@@ -48,7 +48,7 @@ def loads(text: str, path: str = "<stdin>") -> SpecFile:
         pass
     if mistakes:
         raise SpecError(mistakes)
-    return SpecFile(path, functions)
+    return SpecFile(path, functions, text)
 
 
 def _read(path: str) -> str:

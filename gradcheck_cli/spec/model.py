@@ -143,3 +143,5 @@ class SpecFile(NamedTuple):
 
     path: str
     functions: dict[str, FunctionSpec]
+    text: str = ""
+    """What was read, before it was translated."""

@@ -21,7 +21,7 @@ from gradcheck_cli.check.recheck import remembering
 from gradcheck_cli.check.result import CheckResult
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.spec.additions import FIRST, LATER, additions
-from gradcheck_cli.spec.build import problems, with_rules
+from gradcheck_cli.spec.build import points_of, problem_at, with_rules
 from gradcheck_cli.spec.edits import Edit, edits
 from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
 from gradcheck_cli.spec.rule_texts import Recompiler, RuleText, name_groups, rule_texts
@@ -188,9 +188,9 @@ class _Search:
 
     def _points(self, case: Case) -> Iterator[Problem]:
         wrong = self.wrong
-        for make in problems(wrong.file, wrong.function, case, wrong.overrides):
+        for point in range(points_of(case, wrong.overrides)):
             try:
-                yield make()
+                yield problem_at(wrong.file, wrong.function, case, wrong.overrides, point)
             except GradcheckError:  # the check of this case says it
                 return
 

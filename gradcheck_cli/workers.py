@@ -1,0 +1,137 @@
+"""Work that is done elsewhere: by processes of this machine, by a Dask cluster, or by any other executor.
+
+`in_order` takes any `concurrent.futures.Executor`. What it sends is pickled: the work, a function of a module, and its items.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+from gradcheck_cli.errors import UsageError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+BATCHES = 64
+"""Items are sent in about so many batches: what the items of one have in common is sent once."""
+LARGEST = 16
+"""Items in a batch, at most."""
+DASK_SECONDS = 10
+"""How long a Dask scheduler may take to answer."""
+
+
+class Raised(NamedTuple):
+    """What the work itself raised."""
+
+    error: Exception
+
+
+class Lost(NamedTuple):
+    """Why there is no result: the executor's fault, or it cannot be sent."""
+
+    error: BaseException
+
+
+def in_order(
+    executor: Executor, work: Callable[[Item], Result], items: Sequence[Item], lost: Callable[[Item, BaseException], Result]
+) -> Iterator[Result]:
+    """`work` of each item, in the items' order; what the work raises is raised.
+
+    Where the executor loses a batch, because a worker died, say, its items are tried once more, one by one: `lost` gives
+    the result of an item that is lost again. What is not wanted any more when the iterator is closed is cancelled.
+    """
+    size = max(1, min(LARGEST, len(items) // BATCHES))
+    batches = [items[k : k + size] for k in range(0, len(items), size)]
+    futures = deque(executor.submit(_all, work, batch) for batch in batches)
+    try:
+        for batch in batches:
+            found = _received(futures.popleft())
+            if isinstance(found, Lost):
+                found = [found] if size == 1 else [_alone(executor, work, item) for item in batch]
+            for item, result in zip(batch, found, strict=True):
+                if isinstance(result, Raised):
+                    raise result.error
+                yield lost(item, result.error) if isinstance(result, Lost) else result
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _all(work: Callable[[Item], Result], batch: Sequence[Item]) -> bytes:
+    """What a worker does. It pickles by itself: not every executor survives a result that it cannot read."""
+    found: list[Any] = []
+    for item in batch:
+        try:
+            found.append(work(item))
+        except Exception as error:
+            found.append(Raised(error))
+    return pickle.dumps(found)
+
+
+def _received(future: Future[bytes]) -> Any:
+    """What a worker did."""
+    try:
+        return pickle.loads(future.result())
+    except (Exception, SystemExit) as error:
+        return Lost(error)
+
+
+def _alone(executor: Executor, work: Callable[[Item], Result], item: Item) -> Any:
+    """What a worker did, asked for one item only."""
+    try:
+        found = _received(executor.submit(_all, work, [item]))
+    except Exception as error:
+        return Lost(error)
+    return found if isinstance(found, Lost) else found[0]
+
+
+class Processes(Executor):
+    """Worker processes. One that dies takes only its own work with it, and is replaced."""
+
+    def __init__(self, count: int) -> None:
+        import multiprocessing
+
+        from pebble import ProcessPool
+
+        # Not fork: this process has threads by now, whose locks a child would inherit as they are.
+        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        self._pool: Any = ProcessPool(max_workers=count, context=multiprocessing.get_context(method))
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As `concurrent.futures` has it."""
+        future: Future[Any] = self._pool.schedule(fn, args=args, kwargs=kwargs)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers, whatever they are doing: all that was wanted has been given."""
+        self._pool.stop()
+        self._pool.join()
+
+
+@contextmanager
+def dask_executor(address: str) -> Iterator[Executor]:
+    """The workers of the Dask cluster whose scheduler answers at `address`, or is described in that file. Raises UsageError."""
+    from importlib import import_module
+
+    try:
+        distributed = import_module("distributed")
+    except ImportError:
+        raise UsageError("a Dask cluster needs the dask extra: pip install 'gradcheck-cli[dask]'") from None
+    try:
+        client = distributed.Client(address, timeout=DASK_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"no Dask scheduler answers at {address}: {error}") from None
+    with client:
+        yield client.get_executor(pure=False)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
