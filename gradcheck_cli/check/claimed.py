@@ -117,5 +117,6 @@ def row_sizes(claimed: dict[int, Array], coordinates: dict[int, Coordinates], i:
 
 
 def _largest(parts: list[Array]) -> Array:
-    found: Array = np.nan_to_num(np.max(parts, axis=0), nan=0.0, posinf=0.0) if parts else np.zeros(0)
+    found: Array = np.max(parts, axis=0) if parts else np.zeros(0)
+    found[~np.isfinite(found)] = 0.0
     return found

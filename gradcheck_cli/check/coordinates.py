@@ -200,9 +200,11 @@ class Coordinates:
 
 def scale_of(coordinates: Coordinates) -> Array:
     """s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0."""
-    size = np.nan_to_num(np.abs(coordinates.x), nan=0.0, posinf=0.0)
-    floor = np.maximum(size, np.max(size, initial=0.0) / 128)
-    scale: Array = np.where(floor > 0, np.exp2(np.floor(np.log2(np.where(floor > 0, floor, 1.0)))), 1.0)
+    size = np.abs(coordinates.x)
+    size[~np.isfinite(size)] = 0.0
+    floor = np.maximum(size, size.max(initial=0.0) / 128)
+    floor[floor == 0] = 1.0
+    scale: Array = np.exp2(np.floor(np.log2(floor)))
     return scale
 
 

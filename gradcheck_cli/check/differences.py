@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,9 +24,24 @@ LOST = (ValueError, ArithmeticError, np.linalg.LinAlgError, GradcheckError)
 """What a forward may raise where it is not defined; at a perturbed point it counts as NaN."""
 
 
-SMOOTH = PROBE[:, None] ** np.arange(5)
+class Model:
+    """What values at PROBE are sums of: columns of (9, terms)."""
+
+    def __init__(self, columns: Array) -> None:
+        self.freedom = len(columns) - columns.shape[1]
+        """Values less terms."""
+        self._columns = columns
+
+    @cached_property
+    def residue(self) -> Array:
+        """The projection on what is not of the model."""
+        return np.eye(len(self._columns)) - self._columns @ np.linalg.pinv(self._columns)
+
+
+_QUARTIC = PROBE[:, None] ** np.arange(5)
+SMOOTH = Model(_QUARTIC)
 """What a smooth function does within a window: a quartic."""
-KINKED = np.concatenate([SMOOTH, np.abs(PROBE)[:, None]], axis=1)
+KINKED = Model(np.concatenate([_QUARTIC, np.abs(PROBE)[:, None]], axis=1))
 """The same with a kink at the point itself."""
 
 
@@ -40,14 +56,13 @@ class Noise(NamedTuple):
     """The same, once a kink at the point is taken out."""
 
 
-def residual_noise(changes: Array, model: Array) -> Array:
+def residual_noise(changes: Array, model: Model) -> Array:
     """4 times the rms of what the model leaves of the changes, (points, outputs), over its degrees of freedom."""
-    projector = np.eye(len(model)) - model @ np.linalg.pinv(model)
     with np.errstate(all="ignore"):
-        residual = projector @ changes
+        residual = model.residue @ changes
         size = np.max(np.abs(residual), axis=0, initial=0.0)  # taken out first: squares of huge or tiny values have no place
         size = np.where(size > 0, size, 1.0)
-        noise: Array = 4.0 * size * np.sqrt(np.sum((residual / size) ** 2, axis=0) / (len(model) - model.shape[1]))
+        noise: Array = 4.0 * size * np.sqrt(np.sum((residual / size) ** 2, axis=0) / model.freedom)
     return noise
 
 

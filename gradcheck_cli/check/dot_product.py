@@ -26,7 +26,7 @@ from gradcheck_cli.check.coordinates import Coordinates, as_real, wide
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.stability import SHAKES, nudged
-from gradcheck_cli.check.verdict import KINKS, Tolerance, Verdict
+from gradcheck_cli.check.verdict import KINKS, Tolerance, Verdict, among
 from gradcheck_cli.engine.forward_mode import Pushforward
 from gradcheck_cli.engine.modes import without_rules
 from gradcheck_cli.engine.tensor import Tensor
@@ -131,7 +131,7 @@ def settle(
     with the inputs' own rounding has lost the digits that it would confirm. Nothing is ever accused.
     """
     a, D, E = judged.claimed, judged.numeric, judged.bound
-    still_open = np.isin(judged.verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(E)
+    still_open = among(judged.verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(E)
     verdict, numeric, bound = (np.array(x) for x in (judged.verdict, D, E))
     for j in np.flatnonzero(still_open.any(axis=1)):
         u = {i: coordinates.tangent(np.eye(1, coordinates.size, int(j))[0])}
@@ -177,6 +177,6 @@ def _excuse(found: DotProduct, verdicts: Sequence[Array]) -> str:
     """Why two products that differ may say nothing; '' where there is no reason."""
     if not np.isfinite(found.forward - found.backward):
         return "a product is not finite"
-    if any(np.isin(verdict, KINKS).any() for verdict in verdicts):
+    if any(among(verdict, KINKS).any() for verdict in verdicts):
         return "at a kink the rule and the engine may take different slopes"
     return ""

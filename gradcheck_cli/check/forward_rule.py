@@ -15,7 +15,7 @@ from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.stability import MARGIN, changes_of
 from gradcheck_cli.check.summary import at, place_of
-from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance
+from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance, among
 
 
 class ForwardRule:
@@ -50,7 +50,7 @@ class ForwardRule:
     def findings(self, forward: Judged, backward: Judged, tolerance: Tolerance) -> Iterator[Finding]:
         """A mismatch with the differences; a rule that is not linear; and a disagreement with the backward rule."""
         name = self.input.name
-        wrong = np.isin(forward.verdict, FAILING)
+        wrong = among(forward.verdict, FAILING)
         crooked = self._not_linear(forward.claimed)
         if wrong.any():
             yield Finding("GC203", self._mismatch(forward, wrong), self.place, name)
@@ -78,7 +78,7 @@ class ForwardRule:
         Entries at a kink are left out: there both may be right, and differ.
         """
         u, v = dense_tangent(len(forward.claimed)), dense_cotangent(forward.claimed.shape[1])
-        kink = np.isin(forward.verdict, KINKS) | np.isin(backward.verdict, KINKS)
+        kink = among(forward.verdict, KINKS) | among(backward.verdict, KINKS)
         ahead, back = (np.where(kink, 0.0, judged.claimed) for judged in (forward, backward))
         with np.errstate(all="ignore"):
             one, two = u @ ahead @ v, u @ back @ v

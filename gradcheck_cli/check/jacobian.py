@@ -21,6 +21,7 @@ from gradcheck_cli.check.verdict import (
     WHISPER,
     Tolerance,
     Verdict,
+    among,
     between,
     flat_up_to_a_kink,
     judge,
@@ -82,7 +83,7 @@ class Comparison:
         self._hear_witness()
         self._listen()
         self._excuse_zero_times_infinity()
-        nowhere = ~np.isfinite(self.d.coordinates.x)[:, None] & np.isin(self.verdict, FAILING)
+        nowhere = ~np.isfinite(self.d.coordinates.x)[:, None] & among(self.verdict, FAILING)
         self.verdict[nowhere] = Verdict.NOT_FINITE
         return Judged(self.a, self.numeric, self.bound, self.verdict)
 
@@ -90,7 +91,7 @@ class Comparison:
         """At an edge where the slope is infinite, a zero cotangent gives 0 * inf = NaN for the outputs that do not depend on
         this input: the NaN is the edge's, not the rule's.
         """
-        at_edge = (np.isinf(self.a) & ~np.isin(self.verdict, FAILING)).any(axis=1, keepdims=True)
+        at_edge = (np.isinf(self.a) & ~among(self.verdict, FAILING)).any(axis=1, keepdims=True)
         with np.errstate(all="ignore"):
             excused = at_edge & np.isnan(self.a) & (np.abs(self.numeric) <= self.bound)
         self.verdict[excused] = Verdict.EDGE
@@ -104,7 +105,7 @@ class Comparison:
         |a - D| s <= 2^-30 max(|f|, |x|)          no difference can tell from a straight line
         """
         tiny = self.verdict == Verdict.NEGLIGIBLE
-        doubtful = tiny | np.isin(self.verdict, (Verdict.NOISE, Verdict.SCALES, Verdict.DISAGREE))
+        doubtful = tiny | among(self.verdict, (Verdict.NOISE, Verdict.SCALES, Verdict.DISAGREE))
         columns = np.flatnonzero(doubtful.any(axis=1))
         if self.witness is not None and len(columns):
             w = self.witness(columns)
@@ -132,7 +133,7 @@ class Comparison:
         a, D, E, verdict = self.a[columns], self.numeric[columns], self.bound[columns], self.verdict[columns]
         with np.errstate(all="ignore"):
             borne_out = np.abs(w - a) <= self.tol.of(a, w)
-            still_open = np.isin(verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(E)
+            still_open = among(verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(E)
             agreed = (still_open & (np.abs(w - D) <= E) & borne_out) | ((verdict == Verdict.NEGLIGIBLE) & borne_out)
             magnitude = np.maximum(np.abs(self.d.f0), self.d.coordinates.sizes(columns))
             lost = np.abs(a - D) * self.d.scale[columns][:, None] <= 2.0**-30 * magnitude

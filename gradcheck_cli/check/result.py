@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.check.findings import CODES, Finding
-from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict
+from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict, among
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
 
@@ -90,17 +90,17 @@ class InputResult:
     @property
     def kinks(self) -> int:
         """How many entries sit on a kink or an edge."""
-        return int(np.isin(self.verdicts, KINKS).sum())
+        return int(among(self.verdicts, KINKS).sum())
 
     @property
     def inconclusive(self) -> int:
         """How many entries could not be decided."""
-        return int(np.isin(self.verdicts, UNDECIDED).sum())
+        return int(among(self.verdicts, UNDECIDED).sum())
 
     @property
     def wrong(self) -> int:
         """How many entries are wrong."""
-        return int(np.isin(self.verdicts, FAILING).sum())
+        return int(among(self.verdicts, FAILING).sum())
 
 
 SHOWN = 100

@@ -16,7 +16,7 @@ from gradcheck_cli.check.claimed import Outputs, claimed_jacobians
 from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Problem
-from gradcheck_cli.check.verdict import FAILING, Verdict
+from gradcheck_cli.check.verdict import FAILING, Verdict, among
 
 Array = np.ndarray[Any, Any]
 SMALL = 1e-2
@@ -33,7 +33,7 @@ def excuse_unstable(judged: Judged, claim: Callable[[Problem], Array], problem: 
 
     `claim` gives the claimed Jacobian (coordinates, outputs) of a problem at other inputs.
     """
-    wrong = np.isin(judged.verdict, FAILING)
+    wrong = among(judged.verdict, FAILING)
     with np.errstate(all="ignore"):
         error = np.abs(judged.claimed - judged.numeric)
         size = np.maximum(np.abs(judged.claimed), np.abs(judged.numeric))

@@ -13,7 +13,7 @@ from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Input
 from gradcheck_cli.check.result import SHOWN, Entry, InputResult
-from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Verdict
+from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Verdict, among
 from gradcheck_cli.errors import Location
 
 Array = np.ndarray[Any, Any]
@@ -27,7 +27,7 @@ UNDECIDED_CODES = {
 
 def by_policy(verdict: Array, kinks: str) -> Array:
     """Kinks as the `kinks` option wants them."""
-    kink = np.isin(verdict, (Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE))
+    kink = among(verdict, (Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE))
     if kinks == "fail":
         return np.where(kink, np.int8(Verdict.KINK_OUTSIDE), verdict)
     if kinks == "skip":
@@ -51,9 +51,9 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         place, part = coordinates.place(j, k)
         return Entry(output, index, place, float(a[j, k]), float(D[j, k]), float(E[j, k]), Verdict(verdict[j, k]), part)
 
-    settled = np.isin(verdict, (Verdict.AGREE, Verdict.DISAGREE))
-    wrong = _worst_first(np.isin(verdict, FAILING), relative)
-    unknown = _worst_first(np.isin(verdict, UNDECIDED), resolution)
+    settled = among(verdict, (Verdict.AGREE, Verdict.DISAGREE))
+    wrong = _worst_first(among(verdict, FAILING), relative)
+    unknown = _worst_first(among(verdict, UNDECIDED), resolution)
     shown = np.nan_to_num(np.where(settled, relative, -1.0).ravel(), nan=np.inf)
     return InputResult(
         name=x.name,

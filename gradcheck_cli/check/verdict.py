@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,18 @@ PASSING = (Verdict.AGREE, Verdict.KINK_BETWEEN, Verdict.EDGE, Verdict.SKIPPED)
 FAILING = (Verdict.DISAGREE, Verdict.KINK_OUTSIDE)
 KINKS = (Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE, Verdict.EDGE, Verdict.SKIPPED)
 UNDECIDED = (Verdict.UNSETTLED, Verdict.NOISE, Verdict.SCALES, Verdict.NEAR_KINK, Verdict.NOT_FINITE)
+
+
+def among(verdict: Array, kinds: tuple[Verdict, ...]) -> Array:
+    """Where entries, as numbers of `Verdict`, have one of these verdicts."""
+    found: Array = _table(kinds)[verdict]
+    return found
+
+
+@cache
+def _table(kinds: tuple[Verdict, ...]) -> Array:
+    return np.isin(np.arange(len(Verdict)), kinds)
+
 
 DEEP = -30
 """A kink is only believed when seen down to 2^-30 of the scale; structure finer than that goes unseen."""

@@ -170,12 +170,16 @@ def _data(value: Any) -> Any:
     return value.data if type(value) is Tensor else np.asarray(value)
 
 
-def functions_of(file: SpecFile) -> dict[str, SpecFunction]:
-    """The file's functions, each able to call the others."""
-    functions: dict[str, SpecFunction] = {}
-    for name, spec in file.functions.items():
-        functions[name] = SpecFunction(spec, functions)
-    return functions
+class Functions(dict[str, SpecFunction]):
+    """A file's functions by name, each able to call the others; made when they are called."""
+
+    def __init__(self, file: SpecFile) -> None:
+        super().__init__()
+        self._specs = file.functions
+
+    def __missing__(self, name: str) -> SpecFunction:
+        self[name] = SpecFunction(self._specs[name], self)
+        return self[name]
 
 
 def settings_of(options: CheckOptions, overrides: Mapping[str, Any]) -> Settings:
@@ -193,7 +197,7 @@ def points_of(case: Case, overrides: Mapping[str, Any]) -> int:
 def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mapping[str, Any], point: int = 0) -> Problem:
     """The problem of one draw of the inputs. Raises SpecError, where the inputs cannot be had."""
     settings = settings_of(case.check, overrides)
-    function = SpecFunction(spec, functions_of(file), case.constants)
+    function = SpecFunction(spec, Functions(file), case.constants)
     rule = spec.backward
     inputs = case_inputs(file, spec, case, settings.seed, point)
     plain = freeze(lambda *arrays: function.run(arrays)[0], *[x.value for x in inputs])
@@ -239,7 +243,7 @@ def graph_outputs(file: SpecFile, spec: FunctionSpec, case: Case, seed: int, exp
 
     An output that depends on no input that requires a gradient has no graph. Raises GradcheckError.
     """
-    function = SpecFunction(spec._replace(backward=None) if expand else spec, functions_of(file), case.constants)
+    function = SpecFunction(spec._replace(backward=None) if expand else spec, Functions(file), case.constants)
     inputs = case_inputs(file, spec, case, seed)
     found = function(*[Tensor(x.value, requires_grad=x.requires_grad, name=x.name) for x in inputs])
     outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in as_outputs(found)]
@@ -250,7 +254,7 @@ def graph_outputs(file: SpecFile, spec: FunctionSpec, case: Case, seed: int, exp
 
 def with_rules(problem: Problem, file: SpecFile, spec: FunctionSpec, case: Case) -> Problem:
     """The same problem for other rules of its function: those of `spec`."""
-    function = SpecFunction(spec, functions_of(file), case.constants)
+    function = SpecFunction(spec, Functions(file), case.constants)
     changed = replace(
         problem,
         pullback=engine_pullback(function, [x.requires_grad for x in problem.inputs]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.spec import limits
@@ -67,7 +68,7 @@ def parse_block(text: Text) -> Parsed:
 
 
 def _place_of(text: Text, starts: list[int], offset: int) -> Place:
-    line = max(1, sum(start <= offset for start in starts[:-1]))
+    line = max(1, bisect_right(starts, offset, 0, len(starts) - 1))
     return Place(text, line, offset - starts[line - 1] + 1)
 
 
