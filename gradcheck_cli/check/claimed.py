@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates, scale_of
+from gradcheck_cli.check.coordinates import Coordinates, as_real, scale_of
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
@@ -49,6 +49,12 @@ class Outputs:
         which = int(np.searchsorted(self.starts, i, side="right")) - 1
         k = self.kept[which]
         return self.names[k], self.coordinates[k].index(i - int(self.starts[which]))
+
+    def sizes(self, v: Array) -> Array:
+        """|v_k| and |v_k f_k| of every output f_k, (2, outputs); zero where it is not finite."""
+        f = np.concatenate([np.zeros(0), *(as_real(self.arrays[k]) for k in self.kept)])
+        found: Array = np.abs([v, v * np.where(np.isfinite(f), f, 0.0)])
+        return found
 
     def cotangents(self, v: Array) -> list[Array]:
         """A vector of coordinates as one cotangent per output."""

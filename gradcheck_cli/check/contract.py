@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck_cli.check.claimed import Claimed, Outputs, broken
-from gradcheck_cli.check.coordinates import EACH_OUTPUT, Coordinates, as_real
+from gradcheck_cli.check.coordinates import EACH_OUTPUT, Coordinates, as_real, scale_of
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
-from gradcheck_cli.check.stability import unsteadiness
+from gradcheck_cli.check.stability import MARGIN, unsteadiness
 from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]
@@ -23,6 +24,14 @@ LOST_DIGITS = 1e-4
 """Up to this part of the largest gradient a rule's own rounding excuses that gradients do not add up."""
 FLOAT32_SHARE = 3e-7
 """What a rule that rounds to float32 inside (2^-24 = 6e-8) may be off by; more is no rounding."""
+FLOOR = 64 * 2.0**-52
+"""What may be left of numbers of the cotangent's size, or of the outputs' as they are pulled back, where they cancel."""
+CANCELLED = 2.0**-30
+"""A gradient below this part of what the outputs' size would let one expect is left over from a cancellation."""
+NUDGES = 8
+NUDGE = 2.0**-8
+"""So many cotangents, changed by less than this part of each entry, tell rounding, which changes as a whole, from what a rule
+that is not linear does, which hardly changes."""
 ROUNDED = "gradients add up"
 
 
@@ -51,14 +60,12 @@ def check_linearity(
     Where the rule was not asked for those, vjp(g) = vjp(a) + vjp(b) for g in two parts, the one holding a single output.
     """
     g = dense_cotangent(outputs.size)
-    one = np.zeros(outputs.size)
-    one[outputs.size // 2] = g[outputs.size // 2]
+    sums = _Sums(problem, pulled, outputs, coordinates, claimed)
     try:
         base = pulled.vjp(outputs.cotangents(g))
         scaled = [pulled.vjp(outputs.cotangents(factor * g)) for factor in FACTORS]
         nothing = pulled.vjp(outputs.cotangents(0 * g))
-        split = any(c.asked != EACH_OUTPUT for c in coordinates.values())
-        parts = [pulled.vjp(outputs.cotangents(part)) for part in (one, g - one)] if split else []
+        added = sums.of(g, base)
     except RuleError as error:
         return [broken(error, problem)]
     found = []
@@ -66,10 +73,10 @@ def check_linearity(
         if i not in coordinates:
             continue
         message = broken_scaling(base[k], [s[k] for s in scaled]) or nonzero(nothing[k])
-        sums = [] if message else _sums(base[k], [p[k] for p in parts], g, claimed.jacobians.get(i), coordinates[i])
-        for total, terms, size in sums:
-            if _not_additive(total, terms, size, coordinates[i]):
-                message = message or _not_additive(total, terms, size, coordinates[i], _rounding(problem, outputs, g, k))
+        for number, one in enumerate(() if message else added[i]):
+            if not message and _not_additive(one, coordinates[i]):
+                spared = _all_rounding(one, outputs.sizes(g), scale_of(coordinates[i]), sums.noise(g, added, i, number))
+                message = _not_additive(one, coordinates[i], _rounding(problem, outputs, g, k), spared)
         if message:
             name = problem.inputs[i].name
             code = "GC117" if message.startswith(ROUNDED) else "GC110"
@@ -120,34 +127,102 @@ def _rounding(problem: Problem, outputs: Outputs, g: Array, k: int) -> float:
         return 0.0
 
 
-def _sums(
-    gradient: Any, parts: list[Any], g: Array, rows: Array | None, coordinates: Coordinates
-) -> list[tuple[Array, Array, Array]]:
-    """What must be equal: the gradient for a dense cotangent, the sum of its terms, and the sum of their sizes."""
-    if gradient is None or rows is None:
-        return []
-    total = coordinates.project(np.asarray(gradient)[None])[0]
-    sums = []
-    with np.errstate(all="ignore"):
-        if coordinates.complete:
-            sums.append((total, coordinates.combined(g, rows), coordinates.combined(np.abs(g), np.abs(rows))))
-        if parts and coordinates.asked != EACH_OUTPUT and all(p is not None for p in parts):
-            one, other = (coordinates.project(np.asarray(p)[None])[0] for p in parts)
-            sums.append((total, one + other, np.abs(one) + np.abs(other)))
-    return sums
+class Sum(NamedTuple):
+    """What must be equal: the gradient for a dense cotangent, and the sum of its terms; and the sum of their sizes."""
+
+    total: Array
+    terms: Array
+    size: Array
+
+    @property
+    def difference(self) -> Array:
+        """total - terms."""
+        with np.errstate(all="ignore"):
+            found: Array = self.total - self.terms
+        return found
+
+    @property
+    def error(self) -> Array:
+        """|total - terms|."""
+        return np.abs(self.difference)
 
 
-def _not_additive(dense: Array, combined: Array, size: Array, coordinates: Coordinates, rounding: float = 0.0) -> str:
-    """A dense cotangent against the parts that it is the sum of."""
-    with np.errstate(all="ignore"):
-        largest = np.max(size, initial=0.0)
-        allowed = ADDITIVITY.get(str(coordinates.value.dtype), 1e-4) * largest
-        allowed = max(allowed, min(rounding, LOST_DIGITS * largest))
-        wrong = np.abs(dense - combined) > allowed
+class _Sums:
+    """The sums that a dense cotangent's gradients must be: of the rows, where the rule was asked for them, and of the gradients
+    for two parts of the cotangent, where it was not.
+    """
+
+    def __init__(
+        self, problem: Problem, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed
+    ) -> None:
+        self.places = problem.differentiable_inputs()
+        self.pulled, self.outputs, self.coordinates, self.rows = pulled, outputs, coordinates, claimed.jacobians
+        self.split = any(c.asked != EACH_OUTPUT for c in coordinates.values())
+        self._nearby: list[dict[int, list[Sum]]] = []
+
+    def of(self, g: Array, base: Sequence[Any] | None = None) -> dict[int, list[Sum]]:
+        """For every input; `base` is what the rule gives for `g`."""
+        gradients = self._pull(g) if base is None else base
+        one = np.zeros(len(g))
+        one[len(g) // 2] = g[len(g) // 2]
+        parts = [self._pull(part) for part in (one, g - one)] if self.split else []
+        return {
+            i: self._sums(gradients[k], [p[k] for p in parts], g, self.rows.get(i), self.coordinates[i])
+            for k, i in enumerate(self.places)
+            if i in self.coordinates
+        }
+
+    def noise(self, g: Array, here: dict[int, list[Sum]], i: int, number: int) -> Array:
+        """MARGIN max |d' - d|, entry by entry, d the difference of one sum for `g`, d' for a cotangent near it."""
+        if not self._nearby:
+            rng = np.random.default_rng(0)
+            self._nearby = [self.of(g * (1 + NUDGE * rng.uniform(-1, 1, len(g)))) for _ in range(NUDGES)]
+        changes = [near[i][number].difference - here[i][number].difference for near in self._nearby if len(near[i]) > number]
+        found: Array = MARGIN * np.max(np.abs(changes), axis=0, initial=0.0)
+        return found
+
+    def _pull(self, v: Array) -> Sequence[Any]:
+        return self.pulled.vjp(self.outputs.cotangents(v))
+
+    def _sums(self, gradient: Any, parts: list[Any], g: Array, rows: Array | None, coordinates: Coordinates) -> list[Sum]:
+        if gradient is None or rows is None:
+            return []
+        total = coordinates.project(np.asarray(gradient)[None])[0]
+        sums = []
+        with np.errstate(all="ignore"):
+            if coordinates.complete:
+                sums.append(Sum(total, coordinates.combined(g, rows), coordinates.combined(np.abs(g), np.abs(rows))))
+            if parts and coordinates.asked != EACH_OUTPUT and all(p is not None for p in parts):
+                one, other = (coordinates.project(np.asarray(p)[None])[0] for p in parts)
+                sums.append(Sum(total, one + other, np.abs(one) + np.abs(other)))
+        return sums
+
+
+def _all_rounding(one: Sum, sizes: Array, scale: Array, noise: Array) -> Array:
+    """Entries whose sum is off by no more than the rounding of larger numbers that cancelled on the way.
+
+    q = max |g_k| max(1, |f_k|), p_j = sum |g_k f_k| / s_j (`sizes`: |g_k| and |g_k f_k|)
+
+    error <= FLOOR max(q, p_j), and error <= noise    or    size <= 2 FLOOR max(q, p_j) and size <= CANCELLED p_j
+    """
+    g, gf = sizes
+    expected = np.sum(gf) / scale
+    floor = FLOOR * np.maximum(max(g.max(initial=0.0), gf.max(initial=0.0)), expected)
+    lost = (one.size <= 2 * floor) & (one.size <= CANCELLED * expected)
+    found: Array = (one.error <= floor) & ((one.error <= noise) | lost)
+    return found
+
+
+def _not_additive(one: Sum, coordinates: Coordinates, rounding: float = 0.0, spared: Array | bool = False) -> str:
+    """A dense cotangent against the parts that it is the sum of; what is spared is not looked at."""
+    largest = np.max(one.size, initial=0.0)
+    allowed = ADDITIVITY.get(str(coordinates.value.dtype), 1e-4) * largest
+    allowed = max(allowed, min(rounding, LOST_DIGITS * largest))
+    wrong = (one.error > allowed) & ~np.asarray(spared)
     if not wrong.any():
         return ""
-    share = np.max(np.abs(dense - combined), initial=0.0) / np.max(size, initial=0.0)
+    j = int(np.argmax(np.where(wrong, one.error, 0)))
+    share = one.error[j] / largest
     if share < FLOAT32_SHARE and coordinates.value.dtype == np.float64:
         return f"{ROUNDED} only to {share:.0e} of the largest, as numbers rounded to float32 do"
-    j = int(np.argmax(np.where(wrong, np.abs(dense - combined), 0)))
-    return f"all outputs at once give {dense[j]:.9g} in an entry, the outputs one by one add up to {combined[j]:.9g}"
+    return f"all outputs at once give {one.total[j]:.9g} in an entry, the outputs one by one add up to {one.terms[j]:.9g}"

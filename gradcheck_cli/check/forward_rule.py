@@ -26,14 +26,14 @@ class ForwardRule:
         self.outputs, self.coordinates = outputs, coordinates
         self.place = problem.jvp_location or problem.location
 
-    def jacobian(self) -> Array:
-        """(input coordinates, outputs): one tangent per coordinate."""
-        found = [self._along({self.i: self.coordinates.tangent(e)}) for e in np.eye(self.coordinates.size)]
+    def jacobian(self, unit: float = 1.0) -> Array:
+        """(input coordinates, outputs): one tangent per coordinate, in some unit."""
+        found = [self._along({self.i: self.coordinates.tangent(e)}) / unit for e in unit * np.eye(self.coordinates.size)]
         return np.array(found).reshape(self.coordinates.size, self.coordinates.lines(self.outputs.size))
 
-    def claim(self, problem: Problem) -> Array:
-        """The Jacobian of the same rule at another problem's inputs."""
-        return ForwardRule(problem, self.i, self.outputs, self.coordinates).jacobian()
+    def claim(self, problem: Problem, unit: float) -> Array:
+        """The Jacobian of the same rule at another problem's inputs, asked with tangents times a unit."""
+        return ForwardRule(problem, self.i, self.outputs, self.coordinates).jacobian(unit)
 
     def _along(self, tangents: dict[int, Array]) -> Array:
         """The outputs' tangents, as coordinates, for tangents of some inputs; those of the others are zero."""

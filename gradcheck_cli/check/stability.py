@@ -1,12 +1,13 @@
 """Whether a rule is its own noise: what it claims at inputs that differ by a rounding.
 
 A right formula may lose digits: the inverse of a matrix of condition 1e12 is good to four of them, whoever differentiates it.
-Such a claim is not wrong, it is undecided.
+Such a claim is not wrong, it is undecided. What a rounding makes of it shows at inputs a rounding away, and when the rule is
+asked in other units: the softmax's y (g - sum(y g)) has no digit left where y is nearly one, wherever the inputs are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,16 +24,19 @@ SMALL = 1e-2
 """Larger relative errors are no rounding of any use: where one is wrong by more, nothing is excused."""
 SHAKES = (1.0, -1.0)
 """Signs of the two changes of the inputs by one rounding each, entry by entry in alternation."""
+UNITS = (1.1, 0.7)
+"""Factors of the cotangent, or tangent, that change how everything is rounded. They do not change what a linear rule claims."""
 MARGIN = 8
 """An error within so many times the largest change of the claim is undecided: two samples of a rounding error miss its largest
 value by a few times."""
 
 
-def excuse_unstable(judged: Judged, claim: Callable[[Problem], Array], problem: Problem) -> Judged:
-    """The verdicts, with accusations withdrawn where |a - D| <= MARGIN max |a(x (1 +- EPS)) - a|.
+Claim = Callable[[Problem, float], Array]
+"""The claimed Jacobian (coordinates, outputs) of a problem, asked in a unit."""
 
-    `claim` gives the claimed Jacobian (coordinates, outputs) of a problem at other inputs.
-    """
+
+def excuse_unstable(judged: Judged, claim: Claim, problem: Problem) -> Judged:
+    """The verdicts, with accusations withdrawn where |a - D| <= MARGIN max |a' - a|, a' as in `changes_of`."""
     wrong = among(judged.verdict, FAILING)
     with np.errstate(all="ignore"):
         error = np.abs(judged.claimed - judged.numeric)
@@ -47,9 +51,10 @@ def excuse_unstable(judged: Judged, claim: Callable[[Problem], Array], problem: 
     return judged._replace(verdict=verdict, bound=np.where(excused, np.fmax(judged.bound, wobble), judged.bound))
 
 
-def changes_of(claim: Callable[[Problem], Array], problem: Problem, claimed: Array) -> Array:
-    """How much a claim moves, entry by entry, when the inputs move by a rounding."""
-    changes: Array = np.max([np.abs(claim(_shaken(problem, sign)) - claimed) for sign in SHAKES], axis=0)
+def changes_of(claim: Claim, problem: Problem, claimed: Array) -> Array:
+    """How much a claim moves, entry by entry, when the inputs move by a rounding, and when it is asked in other units."""
+    others = [claim(_shaken(problem, sign), 1.0) for sign in SHAKES] + [claim(problem, unit) for unit in UNITS]
+    changes: Array = np.max([np.abs(other - claimed) for other in others], axis=0)
     return changes
 
 
@@ -59,12 +64,18 @@ def _shaken(problem: Problem, sign: float) -> Problem:
     return replace(problem, inputs=tuple(inputs))
 
 
-def backward_claim(outputs: Outputs, coordinates: Coordinates, i: int) -> Callable[[Problem], Array]:
+def backward_claim(outputs: Outputs, coordinates: Coordinates, i: int) -> Claim:
     """The Jacobian for input `i` that a problem's backward rule claims."""
 
-    def claim(problem: Problem) -> Array:
+    def claim(problem: Problem, unit: float) -> Array:
         pulled = problem.pullback([x.value for x in problem.inputs])
-        claimed = claimed_jacobians(problem, pulled, outputs, {i: coordinates})
+
+        def vjp(cotangents: Sequence[Array]) -> Sequence[Array | None]:
+            found = pulled.vjp([np.multiply(g, unit, dtype=g.dtype) for g in cotangents])
+            return [None if g is None else g / unit for g in found]
+
+        asked = pulled if unit == 1 else pulled._replace(vjp=vjp)
+        claimed = claimed_jacobians(problem, asked, outputs, {i: coordinates})
         return claimed.jacobians[i].T if i in claimed.jacobians else np.zeros((coordinates.size, outputs.size))
 
     return claim

@@ -72,7 +72,7 @@ class Tensor(Operand):
     def _wrap(cls, array: Any, grad_fn: Node | None = None, output_nr: int = 0) -> Tensor:
         """A tensor around `array` itself, without a copy: how ops make their results."""
         self = cls.__new__(cls)
-        self.data = array if type(array) is np.ndarray else np.asarray(array)
+        self.data = array if isinstance(array, np.ndarray) else np.asarray(array)
         self.requires_grad = grad_fn is not None
         self.grad_fn, self.output_nr = grad_fn, output_nr
         self.grad = self._accumulator = None

@@ -107,8 +107,11 @@ std = reduction(
 
 
 def _top(a: Any, axis: Any) -> Any:
-    """The largest (real part of an) entry of each slice; 0 where that is infinite."""
-    top = np.max(np.real(a), axis=axis, keepdims=True)
+    """The largest (real part of an) entry of each slice; 0 where that is infinite.
+
+    Of a subclass of arrays the whole entry: those of the complex step have no real part to ask for, and need none.
+    """
+    top = np.max(np.real(a) if type(a) is np.ndarray else a, axis=axis, keepdims=True)
     return np.where(np.isfinite(top), top, 0.0)
 
 
@@ -233,7 +236,7 @@ norm = composite(
 def _softmax(a: Any, axis: Any = -1) -> Any:
     if np.size(a) == 0:
         return np.exp(a)
-    e = np.exp(a - np.max(np.real(a), axis=axis, keepdims=True))
+    e = np.exp(a - np.max(a, axis=axis, keepdims=True))  # of complex numbers the one with the largest real part
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
