@@ -48,6 +48,8 @@ class CheapTest:
         self.a, self.d, self.tol = a, d, tol
         self.half = tol.of(a, a) / 2
         self.sigma = d.wide_noise()
+        self.bend = np.maximum(d.cubic() - 4 * self.sigma, 0.0)
+        """What of each output's change within a step is cubic, where it stands out of the noise."""
         self.settled = np.zeros(a.shape, bool)
         self.numeric, self.bound = np.full(a.shape, np.nan), np.full(a.shape, np.inf)
         """Of settled entries."""
@@ -90,13 +92,14 @@ class CheapTest:
     def _passes(self, a: Array, half: Array, seen: Quotient, two: bool) -> Array:
         """Whether claims that are not zero agree.
 
-        one step    |D - a| <= tol/2, sigma/h <= tol/2, (asym/a)^2 <= tol/|a|   (the truncation is about (2/3) asym^2 / D)
+        one step    |D - a| <= tol/2, sigma/h <= tol/2, (asym/a)^2 <= tol/|a|   (the truncation is about (2/3) asym^2 / D),
+                    bend/h <= tol/2   (at an inflection point there is no asymmetry, and the truncation is the cubic part)
         two steps   the same with D from Richardson, and 100 ((D1 - D0)/a)^2 <= tol/|a|, asym <= |a|/10
         """
         with np.errstate(all="ignore"):
             rough = 2 * half / np.abs(a)
             calm = (rough >= 100 * (seen.change / a) ** 2) & (seen.asym <= 0.1 * np.abs(a)) if two else False
-            calm = calm if two else (seen.asym / np.abs(a)) ** 2 <= rough
+            calm = calm if two else ((seen.asym / np.abs(a)) ** 2 <= rough) & (self.bend / seen.h <= half)
             good: Array = (np.abs(seen.D - a) <= half) & (self.sigma / seen.h <= half) & calm & (a != 0)
         return good
 

@@ -208,7 +208,7 @@ class _Check:
             return None
         if outputs.size:
             self.findings += check_linearity(problem, pulled, outputs, coordinates, claimed)
-            self.backward += 6
+            self.backward += 9
         return claimed
 
     def _judge_input(self, i: int, claimed: Claimed, outputs: Outputs, every: dict[int, Coordinates]) -> None:

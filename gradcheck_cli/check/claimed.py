@@ -50,6 +50,11 @@ class Outputs:
         k = self.kept[which]
         return self.names[k], self.coordinates[k].index(i - int(self.starts[which]))
 
+    def rounded(self, v: Array) -> Array:
+        """A vector of coordinates as the outputs' dtypes can hold it."""
+        given = self.cotangents(v)
+        return np.concatenate([np.zeros(0), *(as_real(given[k]) for k in self.kept)])
+
     def sizes(self, v: Array) -> Array:
         """|v_k| and |v_k f_k| of every output f_k, (2, outputs); zero where it is not finite."""
         f = np.concatenate([np.zeros(0), *(as_real(self.arrays[k]) for k in self.kept)])

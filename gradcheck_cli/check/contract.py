@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.claimed import Claimed, Outputs, broken
-from gradcheck_cli.check.coordinates import EACH_OUTPUT, Coordinates, as_real, scale_of
+from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, scale_of
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.stability import MARGIN, unsteadiness
@@ -17,6 +17,11 @@ from gradcheck_cli.errors import RuleError
 Array = np.ndarray[Any, Any]
 FACTORS = (-1.0, -2.0, 2.0**10, 2.0**-20)
 """Scaling by these commutes with every rounding (but for underflow), so the comparison needs no tolerance."""
+FAR_FACTORS = (2.0**40, 2.0**-34)
+"""So far a rule that clips, or takes small numbers for zero, gives itself away; compared where numbers are `ORDINARY`, to
+FAR_DIGITS, as what underflows on the way loses digits."""
+ORDINARY = 1e100
+FAR_DIGITS = 1e-6
 ADDITIVITY = {"float64": 1e-10, "complex128": 1e-10, "float32": 1e-4}
 """Rounding of a sum of pullbacks, relative to the largest: right rules stay below 2e-15, float32 inside shows 3e-8; and
 the same for a rule that works in float32 throughout."""
@@ -55,28 +60,33 @@ def _dense(size: int, irrational: float) -> Array:
 def check_linearity(
     problem: Problem, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed
 ) -> list[Finding]:
-    """vjp(c g) = c vjp(g) bit for bit, vjp(0) = 0, and vjp(g) equals the combination of the one-hot rows.
+    """vjp(c g) = c vjp(g) bit for bit, vjp(0) = 0, and vjp(g) equals the combination of the one-hot rows; so does that of ones,
+    which a rule may treat as special.
 
     Where the rule was not asked for those, vjp(g) = vjp(a) + vjp(b) for g in two parts, the one holding a single output.
     """
-    g = dense_cotangent(outputs.size)
+    g = outputs.rounded(dense_cotangent(outputs.size))
     sums = _Sums(problem, pulled, outputs, coordinates, claimed)
     try:
         base = pulled.vjp(outputs.cotangents(g))
-        scaled = [pulled.vjp(outputs.cotangents(factor * g)) for factor in FACTORS]
+        scaled = [pulled.vjp(outputs.cotangents(factor * g)) for factor in (*FACTORS, *FAR_FACTORS)]
         nothing = pulled.vjp(outputs.cotangents(0 * g))
-        added = sums.of(g, base)
+        added = [(g, sums.of(g, base)), (np.ones(len(g)), sums.of(np.ones(len(g))))]
     except RuleError as error:
         return [broken(error, problem)]
     found = []
     for k, i in enumerate(problem.differentiable_inputs()):
         if i not in coordinates:
             continue
-        message = broken_scaling(base[k], [s[k] for s in scaled]) or nonzero(nothing[k])
-        for number, one in enumerate(() if message else added[i]):
-            if not message and _not_additive(one, coordinates[i]):
-                spared = _all_rounding(one, outputs.sizes(g), scale_of(coordinates[i]), sums.noise(g, added, i, number))
-                message = _not_additive(one, coordinates[i], _rounding(problem, outputs, g, k), spared)
+        near, far = [s[k] for s in scaled[: len(FACTORS)]], [s[k] for s in scaled[len(FACTORS) :]]
+        message = broken_scaling(base[k], near) or nonzero(nothing[k])
+        if not message and _ordinary(problem, outputs, base[k]):
+            message = broken_scaling(base[k], far, factors=FAR_FACTORS, digits=FAR_DIGITS)
+        for v, here in () if message else added:
+            for number, one in enumerate(here[i]):
+                if not message and _not_additive(one, coordinates[i]):
+                    spared = _all_rounding(one, outputs.sizes(v), scale_of(coordinates[i]), sums.noise(v, here, i, number))
+                    message = _not_additive(one, coordinates[i], _rounding(problem, outputs, v, k), spared)
         if message:
             name = problem.inputs[i].name
             code = "GC117" if message.startswith(ROUNDED) else "GC110"
@@ -92,9 +102,24 @@ def check_linearity(
     return found
 
 
-def broken_scaling(base: Any, scaled: list[Any], what: str = "cotangent") -> str:
-    """What a rule makes of its argument times each of FACTORS, where that is not the factor times `base`; else ''."""
-    for factor, other in zip(FACTORS, scaled, strict=True):
+def _ordinary(problem: Problem, outputs: Outputs, gradient: Any) -> bool:
+    """Whether all that is known is in double precision, and neither huge nor tiny."""
+    known = [x.value for x in problem.inputs] + [outputs.arrays[k] for k in outputs.kept]
+    if gradient is None or any(a.dtype in WIDER for a in known):
+        return False
+    sizes = np.concatenate([np.abs(as_real(np.asarray(a))) for a in (*known, gradient)])
+    return bool(np.all((sizes == 0) | ((sizes > 1 / ORDINARY) & (sizes < ORDINARY))))
+
+
+def broken_scaling(
+    base: Any,
+    scaled: list[Any],
+    what: str = "cotangent",
+    factors: tuple[float, ...] = FACTORS,
+    digits: float = 4 * 2.0**-52,
+) -> str:
+    """What a rule makes of its argument times each of the factors, where that is not the factor times `base`; else ''."""
+    for factor, other in zip(factors, scaled, strict=True):
         if (base is None) != (other is None):
             return f"scaled by {factor:g} the {what} gives a gradient, and unscaled none (or the reverse)"
         if base is None:
@@ -102,7 +127,7 @@ def broken_scaling(base: Any, scaled: list[Any], what: str = "cotangent") -> str
         a, b = as_real(np.asarray(base)) * factor, as_real(np.asarray(other))
         # An entry near the smallest numbers loses digits when it is scaled down.
         normal = (np.abs(b) > 1e-290) | (np.abs(a) > 1e-290)
-        wrong = normal & ~((np.abs(a - b) <= 4 * 2.0**-52 * np.abs(a)) | (np.isnan(a) & np.isnan(b)) | (a == b))
+        wrong = normal & ~((np.abs(a - b) <= digits * np.abs(a)) | (np.isnan(a) & np.isnan(b)) | (a == b))
         if wrong.any():
             k = int(np.flatnonzero(wrong)[0])
             return f"the {what} times {factor:g} gives {b[k]:.6g} in an entry, not {factor:g} x {a[k] / factor:.6g}"
@@ -158,7 +183,7 @@ class _Sums:
         self.places = problem.differentiable_inputs()
         self.pulled, self.outputs, self.coordinates, self.rows = pulled, outputs, coordinates, claimed.jacobians
         self.split = any(c.asked != EACH_OUTPUT for c in coordinates.values())
-        self._nearby: list[dict[int, list[Sum]]] = []
+        self._nearby: dict[int, list[dict[int, list[Sum]]]] = {}
 
     def of(self, g: Array, base: Sequence[Any] | None = None) -> dict[int, list[Sum]]:
         """For every input; `base` is what the rule gives for `g`."""
@@ -174,10 +199,13 @@ class _Sums:
 
     def noise(self, g: Array, here: dict[int, list[Sum]], i: int, number: int) -> Array:
         """MARGIN max |d' - d|, entry by entry, d the difference of one sum for `g`, d' for a cotangent near it."""
-        if not self._nearby:
+        if id(here) not in self._nearby:
             rng = np.random.default_rng(0)
-            self._nearby = [self.of(g * (1 + NUDGE * rng.uniform(-1, 1, len(g)))) for _ in range(NUDGES)]
-        changes = [near[i][number].difference - here[i][number].difference for near in self._nearby if len(near[i]) > number]
+            nearby = [self.outputs.rounded(g * (1 + NUDGE * rng.uniform(-1, 1, len(g)))) for _ in range(NUDGES)]
+            self._nearby[id(here)] = [self.of(v) for v in nearby]
+        changes = [
+            near[i][number].difference - here[i][number].difference for near in self._nearby[id(here)] if len(near[i]) > number
+        ]
         found: Array = MARGIN * np.max(np.abs(changes), axis=0, initial=0.0)
         return found
 

@@ -25,6 +25,8 @@ class Coordinates:
     """What the rows of the Jacobian are; the very same object where they are the same."""
     complete = True
     """Whether the questions tell the whole Jacobian."""
+    single = True
+    """Whether a number is one entry, and no combination of several."""
 
     def __init__(self, value: Array, structure: str = "", bounds: tuple[float, float] | None = None) -> None:
         self.value = value

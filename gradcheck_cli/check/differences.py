@@ -33,9 +33,16 @@ class Model:
         self._columns = columns
 
     @cached_property
+    def terms(self) -> Array:
+        """From the values to the terms' coefficients, (terms, 9)."""
+        found: Array = np.linalg.pinv(self._columns)
+        return found
+
+    @cached_property
     def residue(self) -> Array:
         """The projection on what is not of the model."""
-        return np.eye(len(self._columns)) - self._columns @ np.linalg.pinv(self._columns)
+        found: Array = np.eye(len(self._columns)) - self._columns @ self.terms
+        return found
 
 
 _QUARTIC = PROBE[:, None] ** np.arange(5)
@@ -89,6 +96,7 @@ class Differences:
         self.f0 = self.values_at(coordinates.displaced(np.zeros((2, coordinates.size))))[0]
         self._noise: Noise | None = None
         self._wide: Array | None = None
+        self._cubic: Array | None = None
 
     def along(self, coordinates: Coordinates) -> Differences:
         """The same forward, and what is known of it, along other coordinates; its evaluations are counted anew."""
@@ -140,13 +148,28 @@ class Differences:
     def wide_noise(self) -> Array:
         """The noise of each output in the wider window, measured once: 9 evaluations."""
         if self._wide is None:
-            self._wide = self._at_least(residual_noise(self._probe(2.0**-17), SMOOTH))
+            self._look_wide()
+        assert self._wide is not None
         return self._wide
+
+    def cubic(self) -> Array:
+        """The cubic part of each output's change within the wider window."""
+        if self._cubic is None:
+            self._look_wide()
+        assert self._cubic is not None
+        return self._cubic
+
+    def _look_wide(self) -> None:
+        changes = self._probe(2.0**-17, self.scale)
+        self._wide = self._at_least(residual_noise(changes, SMOOTH))
+        with np.errstate(all="ignore"):
+            cubic = np.abs(SMOOTH.terms[3] @ changes)
+        self._cubic = np.where(np.isfinite(cubic), cubic, 0.0)
 
     def noise(self) -> Noise:
         """The noise of each output, measured once: 18 evaluations."""
         if self._noise is None:
-            narrow = self._probe(2.0**-32)
+            narrow = self._probe(2.0**-32, self._own_scale())
             found = (self._at_least(residual_noise(narrow, model)) for model in (SMOOTH, KINKED))
             self._noise = Noise(self.wide_noise(), *found)
         return self._noise
@@ -155,10 +178,16 @@ class Differences:
         floored: Array = np.fmax(2 * EPS * np.abs(self.f0), noise)
         return floored
 
-    def _probe(self, window: float) -> Array:
+    def _own_scale(self) -> Array:
+        """s_j, or |x_j| where that is smaller: beside much larger ones a coordinate may have structure as small as itself."""
+        size = np.abs(self.coordinates.x)
+        own: Array = np.where((size > 0) & (size < self.scale), size, self.scale)
+        return own
+
+    def _probe(self, window: float, scale: Array) -> Array:
         """The outputs' changes at the nine points of a random line through the point."""
         golden = np.modf((np.arange(self.coordinates.size) + 1) * 0.6180339887498949)[0]
-        direction = self.scale * (0.7 + 0.3 * golden) * np.where(np.modf(golden * 7)[0] < 0.5, -1.0, 1.0)
+        direction = scale * (0.7 + 0.3 * golden) * np.where(np.modf(golden * 7)[0] < 0.5, -1.0, 1.0)
         if self.coordinates.bounds is not None:
             low, high = self.coordinates.bounds
             reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)

@@ -61,7 +61,7 @@ class Directions(Coordinates):
     """Combinations of an input's coordinates, and of the outputs. All directions start at 0."""
 
     rows: Combinations
-    complete = False
+    complete = single = False
 
     def __init__(self, base: Coordinates, scale: Array, rows: Combinations, rng: Any) -> None:
         self.base, self.value, self.complex = base, base.value, base.complex

@@ -26,6 +26,7 @@ from gradcheck_cli.check.verdict import (
     flat_up_to_a_kink,
     judge,
     kink_shape,
+    off_the_line,
     unexplained_noise,
 )
 
@@ -85,6 +86,9 @@ class Comparison:
         self._excuse_zero_times_infinity()
         nowhere = ~np.isfinite(self.d.coordinates.x)[:, None] & among(self.verdict, FAILING)
         self.verdict[nowhere] = Verdict.NOT_FINITE
+        if not self.d.coordinates.single:
+            # The kinks of several entries at once: what subgradients of each add up to lies anywhere.
+            self.verdict[self.verdict == Verdict.KINK_OUTSIDE] = Verdict.NEAR_KINK
         return Judged(self.a, self.numeric, self.bound, self.verdict)
 
     def _excuse_zero_times_infinity(self) -> None:
@@ -255,7 +259,7 @@ class Comparison:
         if wish & UP:
             top = int(np.floor(np.log2(64 * max(1.0, np.max(np.abs(self.d.coordinates.x))) / self.d.scale[j])))
             steps |= {e for e in (high + 2 * number, high + 4 * number) if e <= top}
-        own = self._own_scale(j)
+        own = int(self._own_scales(np.array([j]))[0])
         if wish & DOWN and own < exponents[0] + 10:
             steps |= {own + e for e in FIRST_LOOK[1]}
         elif wish & DOWN:
@@ -266,10 +270,12 @@ class Comparison:
             steps |= {e for e in range(best - 1, best + 6) if e not in exponents}
         return tuple(sorted(steps - set(exponents)))
 
-    def _own_scale(self, j: int) -> int:
-        """The exponent at which a step is as long as the coordinate itself: far down where others are much larger."""
-        size = abs(float(self.d.coordinates.x[j]))
-        return int(np.floor(np.log2(size / self.d.scale[j]))) if 0 < size < np.inf else 0
+    def _own_scales(self, columns: Array) -> Array:
+        """The exponents at which a step is as long as the coordinate itself: far down where others are much larger."""
+        size = np.abs(self.d.coordinates.x[columns])
+        usual = (size == 0) | ~np.isfinite(size)
+        scales: Array = np.floor(np.log2(np.where(usual, 1.0, size / self.d.scale[columns]))).astype(np.intp)
+        return scales
 
     def _judge_group(self, columns: Array, exponents: tuple[int, ...], last: bool) -> None:
         """Judge the open entries of columns that share their steps."""
@@ -325,7 +331,9 @@ class Comparison:
                 self._decide(part, slopes, f[members], last, complete=True)
                 open_now = self.verdict[part.column, part.output] == Verdict.UNSETTLED
                 # Slopes that grow without end towards the border have no limit: nothing is accused there.
-                growing = np.all(np.abs(D[:-1]) > 1.1 * np.abs(D[1:]), axis=0) & (exponents[0] <= DEEP)
+                growing = (np.all(np.abs(D[:-1]) > 1.1 * np.abs(D[1:]), axis=0) | logarithmic(D, exponents)) & (
+                    exponents[0] <= DEEP
+                )
                 edge = open_now & growing
                 self._settle(part.only(edge), np.full(edge.sum(), Verdict.EDGE))
         self._wish(group, DOWN)
@@ -363,9 +371,17 @@ class Comparison:
             # What may be a kink is looked at further down before anything is said.
             verdict[kink | (jump & (verdict != Verdict.AGREE))] = Verdict.UNSETTLED
         self.numeric[column, output], self.bound[column, output] = D, E
-        with np.errstate(all="ignore"):
-            hiding = np.abs(a - D) <= reach + E
-        further = kink | jump | ((unexplained_noise(found, f) | hiding) & (verdict == Verdict.UNSETTLED) & ~deep)
+        # Nothing is accused before steps as short as the coordinate itself, or as what may be a spike, have been heard.
+        unheard = self._own_scales(column) < group.exponents[0] + 10
+        if not deep:
+            unheard |= off_the_line(slopes, found, f)
+        unheard &= among(verdict, FAILING)
+        verdict[unheard] = Verdict.UNSETTLED
+        further = kink | jump | unheard
+        if not deep:
+            with np.errstate(all="ignore"):
+                hiding = np.abs(a - D) <= reach + E
+            further |= (unexplained_noise(found, f) | hiding) & (verdict == Verdict.UNSETTLED)
         self._wish_further(group, slopes, found, further, complete)
         if last:
             verdict[verdict == Verdict.UNSETTLED] = Verdict.SCALES
@@ -410,6 +426,16 @@ class Comparison:
 
 UP, DOWN, DENSER = 1, 2, 4
 """Which steps an open entry asks for next."""
+
+
+def logarithmic(D: Array, exponents: tuple[int, ...]) -> Array:
+    """Whether one-sided slopes, (steps, entries), grow by the same for every octave at the four shortest steps, to a tenth."""
+    if len(exponents) < 4:
+        return np.zeros(D.shape[1], bool)
+    rate = (D[:3] - D[1:4]) / np.diff(exponents[:4])[:, None]
+    size = np.abs(rate)
+    same: Array = np.all(np.sign(rate) == np.sign(D[0]), axis=0) & (np.min(size, axis=0) > 0.9 * np.max(size, axis=0))
+    return same
 
 
 class _Entries(NamedTuple):

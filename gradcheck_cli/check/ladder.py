@@ -86,14 +86,15 @@ def noise_bound(slopes: Slopes, observed: Array, f: Array, x: Array, sigma: Arra
     """N[k], the noise to reckon with at step k, and seen[k], the largest one observed below k.
 
     Below three samples N = max(assumed, seen), where assumed = max(2 EPS |f| (8 at the smallest step) + slid, the probed
-    noise); with three or more the sample is trusted: N = max(EPS |f|/2, rounding, slid, 2 seen). slid = EPS |x| (|D| + asym) is
-    what a rounding of x makes of the value a step away: at a minimum it grows with the step, and smaller ones do not show it.
+    noise); with three or more the sample is trusted: N = max(EPS |f|/2, rounding, slid, 2 seen).
+    slid = EPS (|x| + h) (|D| + asym) is what a rounding of x + h makes of the value there: at a minimum it grows with the step,
+    and smaller ones do not show it.
     """
     seen = np.zeros_like(observed)
     seen[1:] = np.maximum.accumulate(observed[:-1], axis=0)
     N = np.empty_like(observed)
     for k, e in enumerate(slopes.exponents):
-        slid = EPS * np.abs(x) * (np.abs(slopes.D[k]) + slopes.asym[k])
+        slid = EPS * (np.abs(x) + slopes.h[k]) * (np.abs(slopes.D[k]) + slopes.asym[k])
         if k < 3:
             assumed = (8 if k == 0 else 2) * EPS * np.abs(f) + slid
             N[k] = np.maximum(np.maximum(assumed, sigma if e >= -17 else rounding), seen[k])

@@ -180,6 +180,20 @@ def off_the_curve(slopes: Slopes, found: Estimate, f: Array) -> Array:
     return spike
 
 
+def off_the_line(slopes: Slopes, found: Estimate, f: Array) -> Array:
+    """Whether there may be a narrow spike at the point: Q, as in `off_the_curve`, stands out by WHISPER roundings at some step
+    below the chosen one, and falls more slowly than h^(1/2) to the next shorter one.
+    """
+    if slopes.power != 2 or len(slopes.h) < 2:
+        return np.zeros(f.shape, bool)
+    Q = slopes.asym * slopes.h
+    values = np.abs(f) + (np.abs(slopes.D) + slopes.asym) * slopes.h
+    slowly = Q[1:] * np.sqrt(slopes.h[:-1] / slopes.h[1:]) <= Q[:-1]
+    below = np.arange(len(Q) - 1)[:, None] < np.maximum(found.best, 1)
+    found_one: Array = np.any(below & slowly & (4 * WHISPER * EPS * values[:-1] <= Q[:-1]), axis=0)
+    return found_one
+
+
 def steepest_around(slopes: Slopes, found: Estimate) -> Array:
     """The largest one-sided slope, |D| + asym, that stands out of the noise at any step."""
     clear = np.abs(slopes.D) + slopes.asym - 4 * found.noise

@@ -249,4 +249,5 @@ def _one(
 
 def _slope(y: Any, h: float) -> Array:
     """What an output says; nothing where `np.asarray` took its type away half way, and with it all that it guards."""
-    return np.imag(_plain(y)).ravel() / h if _is_guarded(y) else np.full(np.size(y), np.nan)
+    said = _is_guarded(y) and not isinstance(y, np.ma.MaskedArray)
+    return np.imag(_plain(y)).ravel() / h if said else np.full(np.size(y), np.nan)
