@@ -171,13 +171,15 @@ class _Trace(NamedTuple):
     @classmethod
     def of(cls, array: Array) -> _Trace:
         """Its entries, at most 64 of them, their sum, and their norm."""
-        places = np.linspace(0, max(array.size - 1, 0), min(array.size, 64)).astype(int)
+        some = array.flatten() if array.size <= 64 else array.flat[np.linspace(0, array.size - 1, 64).astype(int)]
         with np.errstate(all="ignore"):
-            return cls(array.flat[places], np.sum(array), np.linalg.norm(array))
+            return cls(some, array.sum(), np.linalg.norm(array))
 
     def fits(self, array: Array) -> bool:
         """Whether this array has the same values, but for the last digits: sums may be done in another order."""
         new, share = _Trace.of(array), float(np.finfo(array.dtype).eps) ** 0.5
+        if new.total == self.total and new.size == self.size and np.array_equal(new.some, self.some):
+            return True
         with np.errstate(all="ignore"):
             largest = np.max(np.abs(self.some), initial=0.0, where=np.isfinite(self.some))
             slack = (share * largest, share * array.size**0.5 * self.size, 0.0)
