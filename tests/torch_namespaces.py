@@ -142,6 +142,7 @@ KINDS = {
     "hook": r"hook.*(has changed the|must keep the gradient's) (size|shape)",
     "out of range": r"(out of (range|bounds))",
     "singular": r"([Ss]ingular)",
+    "copy of a result": r"(support the deepcopy protocol|leaf tensors can be deep-copied)",
     "recomputed": r"(recomputed values|compute the same when it runs again|different number of tensors)",
 }
 

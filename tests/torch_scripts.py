@@ -5,6 +5,8 @@ A script returns what is to be compared. One that ends in an error is compared b
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -1097,13 +1099,241 @@ def checkpoint_many(t: Any) -> Any:
 def checkpoint_hooks_inside(t: Any) -> Any:
     def segment(x: Any) -> Any:
         y = x * 2.0
-        if y.requires_grad:
-            y.register_hook(lambda g: g * 10.0)
+        y.register_hook(lambda g: g * 10.0)
         return y * y
 
     x = leaf(t, 0.5, 1.5)
     t.checkpoint(segment, x).sum().backward()
     return x.grad
+
+
+def checkpoint_retains_a_gradient_inside(t: Any) -> Any:
+    x, kept = leaf(t, 0.5, 1.5), []
+
+    def segment(x: Any) -> Any:
+        y = t.exp(x)
+        y.retain_grad()
+        kept.append(y)
+        return t.exp(y)
+
+    t.checkpoint(segment, x).sum().backward()
+    return x.grad, [y.grad for y in kept]
+
+
+def checkpoint_grad_inside(t: Any) -> Any:
+    def segment(x: Any) -> Any:
+        (g,) = t.grad((x**3).sum(), [x], create_graph=True)
+        (h,) = t.grad((x**4).sum(), [x])
+        return g * x * h
+
+    x = leaf(t, 0.5, 1.5)
+    t.checkpoint(segment, x).sum().backward()
+    return x.grad
+
+
+def checkpoint_backward_inside(t: Any) -> Any:
+    x, w = leaf(t, 0.5, 1.5), leaf(t, 2.0, 3.0)
+
+    def segment(x: Any) -> Any:
+        (t.exp(w) * w).sum().backward()
+        return t.exp(x)
+
+    t.checkpoint(segment, x).sum().backward()
+    return x.grad, w.grad
+
+
+def checkpoint_requires_grad_inside(t: Any) -> Any:
+    x, seen = leaf(t, 0.5, 1.5), []
+
+    def segment(x: Any) -> Any:
+        y = t.exp(x)
+        seen.append((y.requires_grad, t.is_grad_enabled()))
+        return y * x
+
+    t.checkpoint(segment, x).sum().backward()
+    return seen
+
+
+def checkpoint_requires_grad_of_each_result(t: Any) -> Any:
+    x = leaf(t, 0.5)
+
+    def segment(x: Any) -> Any:
+        with t.no_grad():
+            hidden = t.exp(x)
+        return t.exp(x), hidden, t.ones_like(x), t.tensor([1.0]) * 3.0
+
+    return [y.requires_grad for y in t.checkpoint(segment, x)]
+
+
+def checkpoint_result_is_a_view(t: Any) -> Any:
+    found = []
+    for view in (lambda a: a[0:1], lambda a: a, lambda a: a.reshape(2, 1), lambda a: t.exp(a)[0:1]):
+        x = leaf(t, 1.0, 2.0)
+        y = x * x
+        v = t.checkpoint(view, y)
+        v.mul_(3.0)
+        (y.sum() + (v * v).sum()).backward()
+        found.append((y, v, x.grad))
+    return found
+
+
+def checkpoint_result_modified(t: Any) -> Any:
+    x = leaf(t, 0.5, 1.5)
+    y = t.checkpoint(lambda a: t.exp(a), x)
+    y.mul_(2.0)
+    (y * y).sum().backward()
+    return y, x.grad
+
+
+def checkpoint_modifies_a_leaf(t: Any) -> Any:
+    x = leaf(t, 0.5, 1.5)
+    return caught(lambda: t.checkpoint(lambda a: a.add_(1.0), x)), x
+
+
+def checkpoint_modifies_its_argument(t: Any) -> Any:
+    x = leaf(t, 0.5, 1.5)
+    y = x * 1.0
+    z = t.checkpoint(lambda a: t.exp(a.mul_(2.0)), y)
+    return y, z, caught(lambda: z.sum().backward())
+
+
+def checkpoint_modifies_a_constant_argument(t: Any) -> Any:
+    x, total = leaf(t, 0.5, 1.5), t.tensor([0.0, 0.0])
+
+    def segment(x: Any, total: Any) -> Any:
+        with t.no_grad():
+            total += x
+        return t.exp(x)
+
+    y = t.checkpoint(segment, x, total)
+    return total, caught(lambda: y.sum().backward())
+
+
+def checkpoint_modifies_its_argument_without_need_of_it(t: Any) -> Any:
+    x = leaf(t, 0.5, 1.5)
+    y = x * 1.0
+    t.checkpoint(lambda a: a.add_(1.0), y).sum().backward()
+    return y, x.grad
+
+
+def checkpoint_argument_modified_later(t: Any) -> Any:
+    x = leaf(t, 0.5, 1.5)
+    y = x * 1.0
+    z = t.checkpoint(lambda a: t.exp(a), y)
+    y.add_(1.0)
+    z.sum().backward()
+    return x.grad
+
+
+def checkpoint_second_backward(t: Any) -> Any:
+    x = leaf(t, 0.5, 1.5)
+    sums = [t.checkpoint(f, x).sum() for f in (lambda a: a + 1.0, lambda a: t.exp(a))]
+    for y in sums:
+        y.backward()
+    return [caught(y.backward) for y in sums], x.grad
+
+
+def checkpoint_runs(t: Any) -> Any:
+    """A segment that saves nothing does not run again, one whose graph is retained runs for every backward."""
+    x, runs = leaf(t, 0.5, 1.5), []
+    for f in (lambda a: a + 1.0, lambda a: t.exp(a)):
+        y = t.checkpoint(lambda a, f=f: (runs.append(1), f(a))[1], x).sum()
+        for _ in range(3):
+            y.backward(retain_graph=True)
+        runs.append(len(runs))
+    return runs, x.grad
+
+
+def checkpoint_intermediate_value_leaks(t: Any) -> Any:
+    x, kept = leaf(t, 0.5, 1.5), []
+    y = t.checkpoint(lambda a: (kept.append(t.exp(a)), t.exp(kept[-1]))[1], x).sum()
+    first = t.grad(y, [kept[0], x], retain_graph=True)
+    (y + kept[0].sum()).backward()
+    return first, x.grad, caught(kept[0].sum().backward)
+
+
+def checkpoint_second_order_of_a_closure(t: Any) -> Any:
+    x, w = leaf(t, 0.5, 1.5), leaf(t, 2.0)
+    y = t.checkpoint(lambda a: t.checkpoint(lambda b: t.sin(b * w), a * a) * w, x).sum()
+    (g,) = t.grad(y, [x], create_graph=True)
+    (g * g).sum().backward()
+    return x.grad, w.grad
+
+
+def checkpoint_second_order_of_a_custom_function(t: Any) -> Any:
+    x = leaf(t, 0.5, 1.5)
+    y = t.checkpoint(lambda x: t.sin(_cube(t).apply(t.exp(x))), x).sum()
+    (g,) = t.grad(y, [x], create_graph=True)
+    return g, t.grad(g.sum(), [x])
+
+
+def checkpoint_three_deep(t: Any) -> Any:
+    x, w = leaf(t, 0.5, 1.5), leaf(t, 2.0)
+    inner = lambda a: t.sin(a * w)  # noqa: E731
+    middle = lambda a: t.checkpoint(inner, a * a) + a  # noqa: E731
+    t.checkpoint(lambda a: t.exp(t.checkpoint(middle, a) * w), x).sum().backward()
+    return x.grad, w.grad
+
+
+def checkpoint_indices_found_inside(t: Any) -> Any:
+    x = leaf(t, 0.5, -1.5, 2.5)
+    t.checkpoint(lambda a: t.exp(a[a > 0.0]) * a[a > 0.0], x).sum().backward()
+    return x.grad
+
+
+# Copies.
+
+
+def copy_deep(t: Any) -> Any:
+    x, seen = leaf(t, 1.0, 2.0), []
+    x.register_hook(seen.append)
+    (x * x).sum().backward()
+    c = copy.deepcopy(x)
+    c.grad.zero_()
+    (c * 3.0).sum().backward()
+    with t.no_grad():
+        c += 1.0
+    return x, x.grad, c, c.grad, c.requires_grad, c.is_leaf, len(seen)
+
+
+def copy_shallow(t: Any) -> Any:
+    x = leaf(t, 1.0, 2.0)
+    (x * x).sum().backward()
+    c = copy.copy(x)
+    before = c.grad
+    (c * 3.0).sum().backward()
+    with t.no_grad():
+        c += 1.0
+    return before, x, x.grad, c, c.grad
+
+
+def copy_by_pickle(t: Any) -> Any:
+    x = leaf(t, 1.0, 2.0)
+    (x * x).sum().backward()
+    c = pickle.loads(pickle.dumps(x))
+    before = c.grad
+    (c * 3.0).sum().backward()
+    return before, x.grad, c, c.grad, c.requires_grad
+
+
+def copy_of_a_result(t: Any) -> Any:
+    x = leaf(t, 1.0, 2.0)
+    y, v = x * 2.0, x[0:1]
+    copies = [copy.copy(y), pickle.loads(pickle.dumps(y)), copy.deepcopy(y.detach())]
+    places = [(c, c.is_leaf, c.requires_grad) for c in copies]
+    return places, caught(lambda: copy.deepcopy(y)), caught(lambda: copy.deepcopy(v))
+
+
+def copy_of_a_structure(t: Any) -> Any:
+    x = leaf(t, 1.0, 2.0)
+    first, second = copy.deepcopy([x, x])
+    return first is second, first is x, first
+
+
+def copy_of_a_gradient_with_a_graph(t: Any) -> Any:
+    x = leaf(t, 1.0, 2.0)
+    x.grad = t.grad((x * x).sum(), [x], create_graph=True)[0]
+    return caught(lambda: copy.deepcopy(x))
 
 
 # Functions of one's own.

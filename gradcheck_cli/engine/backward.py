@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -64,19 +64,11 @@ def grad(
     return tuple(g if g is None or isinstance(g, Tensor) else Tensor._wrap(np.array(g)) for g in found)
 
 
-def pull_back_to(edges: Sequence[Edge], outputs: Sequence[Tensor], gradients: Sequence[Any], create_graph: bool) -> list[Any]:
-    """The pullback of `gradients` to the edges, as if the graph ended there; None where nothing arrives."""
-    return _pull_back(outputs, gradients, _Wanted(edges, cut=True), None, create_graph)
-
-
 class _Wanted:
-    """The edges whose gradients are asked for: to be returned, or (`accumulate`) to be added to `grad`.
+    """The edges whose gradients are asked for: to be returned, or (`accumulate`) to be added to `grad`."""
 
-    With `cut` they are the ends of the graph: nothing is pulled back through one of their nodes to another.
-    """
-
-    def __init__(self, edges: Sequence[Edge], accumulate: bool = False, cut: bool = False) -> None:
-        self.edges, self.accumulate, self.cut = edges, accumulate, cut
+    def __init__(self, edges: Sequence[Edge], accumulate: bool = False) -> None:
+        self.edges, self.accumulate = edges, accumulate
         self.found: dict[Edge, Any] = {}
         self.by_node: dict[Node | None, list[Edge]] = {}
         for edge in edges:
@@ -86,7 +78,7 @@ class _Wanted:
         """The nodes on the ways down to the edges; those that accumulate run as well."""
         ends = [node for node in self.by_node if node in users]
         above = _above(ends, users)
-        return above - set(ends) if self.cut else above | (set(ends) if self.accumulate else set())
+        return above | (set(ends) if self.accumulate else set())
 
     def note(self, node: Node, grads: Sequence[Any]) -> None:
         """Keep the gradients that have arrived at the node's wanted outputs."""
@@ -107,8 +99,7 @@ def _pull_back(
         raise GraphError(f"{len(outputs)} outputs need {len(outputs)} gradients, {len(gradients)} were given")
     seeds = [(_root(y), _seed(y, g, create_graph)) for y, g in zip(outputs, gradients, strict=True)]
     named: dict[Node | None, list[Edge]] = {} if wanted is None else wanted.by_node
-    ends = named if wanted is not None and wanted.cut else {}
-    users = _users([node for (node, _), _ in seeds], ends)
+    users = _users([node for (node, _), _ in seeds])
     waiting = {node: len(above) for node, above in users.items()}
     to_run = users if wanted is None else wanted.nodes_to_run(users)
     buffers: dict[Node, list[Any]] = {}
@@ -133,7 +124,7 @@ def _pull_back(
                             _add(buffers, edge, g)
                     if not retain:
                         node.release()
-            for child, _ in () if node in ends else node.next_functions:
+            for child, _ in node.next_functions:
                 if child is not None:
                     waiting[child] -= 1
                     if waiting[child] == 0:
@@ -179,13 +170,13 @@ def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
     return g if create_graph else g.data
 
 
-def _users(roots: Sequence[Node], ends: Container[Node | None]) -> dict[Node, list[Node]]:
-    """For each node that the roots reach (not through `ends`), the nodes whose edges lead into it, once per edge."""
+def _users(roots: Sequence[Node]) -> dict[Node, list[Node]]:
+    """For each node that the roots reach, the nodes whose edges lead into it, once per edge."""
     users: dict[Node, list[Node]] = {root: [] for root in roots}
     stack = list(users)
     while stack:
         node = stack.pop()
-        for child, _ in () if node in ends else node.next_functions:
+        for child, _ in node.next_functions:
             if child is None:
                 continue
             above = users.get(child)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.engine.backward import pull_back_to
-from gradcheck_cli.engine.modes import MODE, enable_grad, no_grad
-from gradcheck_cli.engine.node import Edge, Node, edge_of
+from gradcheck_cli.engine.modes import MODE, enable_grad
+from gradcheck_cli.engine.node import Node
+from gradcheck_cli.engine.random_state import RandomState
 from gradcheck_cli.engine.tensor import Tensor
-from gradcheck_cli.engine.versions import CLOCK
+from gradcheck_cli.engine.versions import CLOCK, check_unmodified
 from gradcheck_cli.errors import GraphError
+
+Array = np.ndarray[Any, Any]
 
 
 def checkpoint(
@@ -20,152 +24,221 @@ def checkpoint(
     *args: Any,
     preserve_rng_state: bool = True,
     use_reentrant: bool = False,
+    determinism_check: str = "default",
     **kwargs: Any,
 ) -> Any:
     """`function(*args, **kwargs)`, with its intermediate values computed again by backward instead of being kept.
 
-    As torch.utils.checkpoint.checkpoint without reentrance: gradients flow to the arguments and to every other tensor that the
-    function uses; it may return a tensor, or tuples, lists and dictionaries of which some values are tensors. It has to do the
-    same when it runs again: NumPy's global random state, and that of generators among the arguments, is put back for the
-    while (`preserve_rng_state`). One more run of the function for every backward. Raises GraphError there where the function
-    returns other shapes or dtypes than the first time, and at once for `use_reentrant=True`.
+    As torch.utils.checkpoint.checkpoint without reentrance: the graph is what it would be without, but for the saved arrays.
+    The function runs once more for every backward that needs one of them, and has to do the same then: NumPy's global
+    random state is put back for the while, and that of generators among the arguments and in what the function refers to
+    (`preserve_rng_state`). Backward raises InPlaceError where an argument has been modified since, and GraphError where the
+    operations differ, or the results' shapes and dtypes, or (with `preserve_rng_state`) their values;
+    `determinism_check="none"` is for functions whose results may differ. Raises GraphError at once for `use_reentrant=True`.
     """
     if use_reentrant:
         raise GraphError("checkpoint() works without reentrance only: leave use_reentrant out, or set it to False")
+    if determinism_check not in ("default", "none"):
+        raise GraphError(f"determinism_check must be 'default' or 'none', not {determinism_check!r}")
     if not MODE.enabled:
         return function(*args, **kwargs)
-    segment = _Segment(function, args, kwargs, preserve_rng_state)
-    result, used = segment.first_run()
-    outputs = list(_tensors_in(result))
-    if not used or not outputs:
-        return result
-    node = CheckpointNode(segment, used, outputs)
-    return _with_tensors(result, iter([Tensor._wrap(y.data, node, k) for k, y in enumerate(outputs)]))
-
-
-class CheckpointNode(Node):
-    """A whole segment as one node. Its edges lead to all tensors that require grad and were used in it."""
-
-    __slots__ = ("inputs", "segment")
-
-    def __init__(self, segment: _Segment, used: Mapping[Edge, Tensor], outputs: Sequence[Tensor]) -> None:
-        self.name = "CheckpointBackward"
-        self.freed, self.hooks = False, None
-        self.time = self.output_time = CLOCK.time
-        self.segment: _Segment | None = segment
-        self.next_functions = tuple(used)
-        self.input_meta = tuple((x.shape, x.dtype) for x in used.values())
-        self.output_meta = tuple((y.shape, y.dtype) for y in outputs)
-        kept = {id(x): x.data for x in (*segment.tensors(), *used.values())}
-        self.inputs = tuple(kept.values())
-
-    def pull(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
-        """Run the segment again, recording, and pull back through what it recorded, as far as its inputs."""
-        self.check_alive()
-        self.check_unmodified()
-        assert self.segment is not None
-        outputs = self.segment.run_again(self.output_meta)
-        arrived = [(y, g) for y, g in zip(outputs, grads, strict=True) if g is not None and y.requires_grad]
-        if not arrived:
-            return [None] * len(self.next_functions)
-        ys, gs = zip(*arrived, strict=True)
-        return pull_back_to(self.next_functions, ys, gs, create_graph)
-
-    def release(self) -> None:
-        """Let go of the inputs."""
-        self.freed, self.segment, self.inputs = True, None, ()
-
-    def saved_values(self) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
-        """The inputs: all that is kept."""
-        return ((f"input {k}", array) for k, array in enumerate(self.inputs))
+    return _Segment(function, args, kwargs, preserve_rng_state, determinism_check != "none").first_run()
 
 
 class _Segment:
-    """A function and its arguments, to be run twice from the same random state."""
+    """A function and its arguments, to be run twice from the same state. Lends its nodes what they saved in the second run."""
 
-    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, preserve_rng_state: bool) -> None:
+    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, preserve_rng_state: bool, check: bool) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
-        self.random = _RandomState([*args, *kwargs.values()]) if preserve_rng_state else None
+        self.random = RandomState(function, args, kwargs) if preserve_rng_state else None
+        self.check, self.rules, self.time = check, MODE.rules, CLOCK.time
+        self.nodes: dict[int, weakref.ref[Node]] = {}
+        """Those that had something to save, by when they were recorded."""
+        self.recorded = 0
+        self.again: dict[int, Node] = {}
+        """Nodes of the second run whose values have not been asked for yet."""
+        self.outputs: list[_Output] = []
+        self.from_outside: list[tuple[weakref.ref[Array], int]] = []
+        """What the function uses without getting it as an argument, and when it was saved."""
 
-    def tensors(self) -> list[Tensor]:
-        """The arguments that are tensors."""
-        return [x for x in (*self.args, *self.kwargs.values()) if isinstance(x, Tensor)]
+    def first_run(self) -> Any:
+        """The result. What was saved for it is dropped."""
+        nodes: list[weakref.ref[Node]] = []
+        outer = MODE.made
 
-    def first_run(self) -> tuple[Any, dict[Edge, Tensor]]:
-        """The result, and the tensors that require grad and were used, by their edges. Nothing is recorded."""
-        before, seen = MODE.seen, []  # type: ignore[var-annotated]
-        MODE.seen = seen
-        try:
-            with no_grad():
-                result = self.function(*self.args, **self.kwargs)
-        finally:
-            MODE.seen = before
-        returned = [y for y in _tensors_in(result) if y.requires_grad]  # inputs that are passed on as they are
-        return result, {edge_of(x): x for x in (*seen, *returned)}
+        def made(node: Node) -> None:
+            nodes.append(weakref.ref(node))
+            if outer is not None:
+                outer(node)
 
-    def run_again(self, expected: Sequence[tuple[tuple[int, ...], Any]]) -> list[Tensor]:
-        """The differentiable outputs, recorded. Raises GraphError where they are other ones than the first time."""
+        with _telling(made):
+            result = self.function(*self.args, **self.kwargs)
+        self._drop([node() for node in nodes])
+        if self.nodes:
+            own = set(self.nodes_alive())
+            self.outputs = [_Output.of(y, self.random is not None and y.grad_fn in own) for y in _tensors_in(result)]
+        return result
+
+    def _drop(self, nodes: Sequence[Node | None]) -> None:
+        """Take from these nodes what they have saved."""
+        self.recorded = len(nodes)
+        own = set(nodes)
+        for k, node in enumerate(nodes):
+            if node is None:
+                continue
+            outside = [(weakref.ref(array), node.time) for edge, array in node.saved_inputs() if edge[0] not in own]
+            if node.drop():
+                node.lender = (self, k)
+                self.nodes[k] = weakref.ref(node)
+                self.from_outside += outside
+
+    def nodes_alive(self) -> Iterator[Node]:
+        """The nodes that may still ask for their values."""
+        return (node for node in (reference() for reference in self.nodes.values()) if node is not None)
+
+    def kept(self) -> list[tuple[str, Array]]:
+        """Name and array of the arguments, and of what else is known to be used."""
+        arrays = {id(x.data): x.data for x in self._arguments()}
+        arrays.update({id(array): array for array in (reference() for reference, _ in self.from_outside) if array is not None})
+        return [(f"input {k}", array) for k, array in enumerate(arrays.values())]
+
+    def _arguments(self) -> Iterator[Tensor]:
+        return _all_tensors_in((self.args, self.kwargs))
+
+    def lend(self, node: Node, place: int) -> None:
+        """Give the node what it saved, by running the function again if need be."""
+        if place not in self.again:
+            self.run_again()
+        twin = self.again.pop(place, None)
+        if twin is None or (twin.name, twin.input_meta, twin.output_meta) != (node.name, node.input_meta, node.output_meta):
+            raise _changed(f"{_described(node)} was recorded first, and now {_described(twin)}")
+        node.borrow(twin)
+
+    def run_again(self) -> None:
+        """Run the function as it was run first, and keep the nodes that have values for those of the first run."""
+        self._check_unmodified()
+        nodes: list[Node | None] = []
+
+        def made(node: Node) -> None:
+            first = self.nodes.get(len(nodes), _gone)()
+            nodes.append(node if first is not None and first.is_dropped else None)
+
         after = None if self.random is None else self.random.exchange()
-        seen, MODE.seen = MODE.seen, None
+        before, MODE.rules = MODE.rules, self.rules
         try:
-            with enable_grad():
+            with _telling(made), enable_grad():
                 result = self.function(*self.args, **self.kwargs)
         finally:
-            MODE.seen = seen
+            MODE.rules = before
             if self.random is not None and after is not None:
                 self.random.restore(after)
-        outputs = list(_tensors_in(result))
+        self._check_same(list(_tensors_in(result)), len(nodes))
+        self.again = {k: node for k, node in enumerate(nodes) if node is not None}
+
+    def _check_unmodified(self) -> None:
+        """Raise InPlaceError where an argument has been modified since before the first run, or another value after its use."""
+        for k, x in enumerate(self._arguments()):
+            check_unmodified("checkpoint()", f"argument {k}", x.data, self.time)
+        for reference, time in self.from_outside:
+            array = reference()
+            if array is not None:
+                check_unmodified("checkpoint()", "a tensor from outside", array, time)
+
+    def _check_same(self, outputs: Sequence[Tensor], recorded: int) -> None:
+        """Raise GraphError where the second run did not do what the first did."""
         found = [(y.shape, y.dtype) for y in outputs]
-        if found != list(expected):
-            raise GraphError(
-                f"a checkpointed function must compute the same when it runs again: it returned {_shown(expected)} first, "
-                f"and now {_shown(found)}\n  hint: it may depend on something that changed in between"
+        expected = [(y.shape, y.dtype) for y in self.outputs]
+        if self.check and found != expected:
+            raise _changed(f"it returned {_shown(expected)} first, and now {_shown(found)}")
+        if recorded != self.recorded:
+            raise _changed(f"{self.recorded} operations were recorded first, and now {recorded}")
+        if self.check:
+            for first, y in zip(self.outputs, outputs, strict=True):
+                if first.trace is not None and not first.trace.fits(y.data):
+                    raise _changed(
+                        f"the values of a result, {_shown([(y.shape, y.dtype)])}, are not the same",
+                        ", or draw from a random generator that is not put back: pass it as an argument",
+                    )
+
+
+class _Trace(NamedTuple):
+    """What is remembered of an array's values."""
+
+    some: Array
+    total: Any
+    size: Any
+
+    @classmethod
+    def of(cls, array: Array) -> _Trace:
+        """Its entries, at most 64 of them, their sum, and their norm."""
+        some = array.flatten() if array.size <= 64 else array.flat[np.linspace(0, array.size - 1, 64).astype(int)]
+        with np.errstate(all="ignore"):
+            return cls(some, array.sum(), np.linalg.norm(array))
+
+    def fits(self, array: Array) -> bool:
+        """Whether this array has the same values, but for the last digits: sums may be done in another order."""
+        new, share = _Trace.of(array), float(np.finfo(array.dtype).eps) ** 0.5
+        if new.total == self.total and new.size == self.size and np.array_equal(new.some, self.some):
+            return True
+        with np.errstate(all="ignore"):
+            largest = np.max(np.abs(self.some), initial=0.0, where=np.isfinite(self.some))
+            slack = (share * largest, share * array.size**0.5 * self.size, 0.0)
+            return all(
+                np.allclose(b, a, rtol=share, atol=by if np.isfinite(by) else 0.0, equal_nan=True)
+                for a, b, by in zip(self, new, slack, strict=True)
             )
-        return outputs
 
 
-class _RandomState:
-    """The state of NumPy's global generator, and of the generators among some values."""
+class _Output(NamedTuple):
+    """What is remembered of a result."""
 
-    def __init__(self, values: Sequence[Any]) -> None:
-        self.generators = [v for v in values if isinstance(v, np.random.Generator)]
-        self.kept = self.now()
+    shape: tuple[int, ...]
+    dtype: Any
+    trace: _Trace | None
 
-    def now(self) -> tuple[Any, list[Any]]:
-        return np.random.get_state(), [g.bit_generator.state for g in self.generators]  # noqa: NPY002
+    @classmethod
+    def of(cls, y: Tensor, values: bool) -> _Output:
+        """Of this tensor, also of its `values`."""
+        return cls(y.shape, y.dtype, _Trace.of(y.data) if values else None)
 
-    def exchange(self) -> tuple[Any, list[Any]]:
-        """Go back to the kept state; the one that was left is returned."""
-        left = self.now()
-        self.restore(self.kept)
-        return left
 
-    def restore(self, state: tuple[Any, list[Any]]) -> None:
-        np.random.set_state(state[0])  # noqa: NPY002
-        for generator, own in zip(self.generators, state[1], strict=True):
-            generator.bit_generator.state = own
+@contextmanager
+def _telling(made: Callable[[Node], None]) -> Iterator[None]:
+    """Inside, `made` is told of every node that is recorded."""
+    before, MODE.made = MODE.made, made
+    try:
+        yield
+    finally:
+        MODE.made = before
+
+
+def _gone() -> None:
+    """A reference to a node that nobody needs."""
 
 
 def _tensors_in(value: Any) -> Iterator[Tensor]:
     """The floating and complex tensors of a result, in order."""
+    return (x for x in _all_tensors_in(value) if x.dtype.kind in "fc")
+
+
+def _all_tensors_in(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
-        yield from [value] if value.dtype.kind in "fc" else []
+        yield value
     elif isinstance(value, tuple | list | dict):
         for part in value.values() if isinstance(value, dict) else value:
-            yield from _tensors_in(part)
+            yield from _all_tensors_in(part)
 
 
-def _with_tensors(value: Any, tensors: Iterator[Tensor]) -> Any:
-    """The same result with other floating and complex tensors."""
-    if isinstance(value, Tensor):
-        return next(tensors) if value.dtype.kind in "fc" else value
-    if isinstance(value, dict):
-        return {key: _with_tensors(part, tensors) for key, part in value.items()}
-    if isinstance(value, tuple | list):
-        parts = [_with_tensors(part, tensors) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    return value
+def _changed(what: str, or_else: str = "") -> GraphError:
+    return GraphError(
+        f"a checkpointed function must compute the same when it runs again: {what}\n"
+        f"  hint: it may depend on something that changed in between{or_else}"
+    )
 
 
-def _shown(meta: Sequence[tuple[tuple[int, ...], Any]]) -> str:
+def _described(node: Node | None) -> str:
+    return "nothing" if node is None else f"{node.name} with results {_shown(node.output_meta)}"
+
+
+def _shown(meta: Iterable[tuple[tuple[int, ...], Any]]) -> str:
     return ", ".join(f"{dtype} {shape}" for shape, dtype in meta) or "nothing"

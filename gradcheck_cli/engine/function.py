@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class CustomNode(Node):
     None per input. Where nothing arrived at an output it gets zeros, or None without `materialize`.
     """
 
-    __slots__ = ("input_names", "keep", "location", "locations", "materialize", "rule")
+    __slots__ = ("context", "input_names", "keep", "location", "locations", "materialize", "rule")
 
     is_custom = True
 
@@ -58,10 +58,14 @@ class CustomNode(Node):
         self.location, self.locations = location, locations or {}
         self.materialize = materialize
         self.keep: Callable[[], Iterable[tuple[str, np.ndarray[Any, Any]]]] = tuple
+        self.context: Context | None = None
+        if MODE.made is not None:
+            MODE.made(self)
 
     def pull(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
         """Run the rule, and check its contract: number of gradients, and the shape and dtype of each."""
-        self.check_alive()
+        if self.freed:
+            return self.pull_restored(grads, create_graph)
         assert self.rule is not None
         arrived = [self._arrived(g, meta, create_graph) for g, meta in zip(grads, self.output_meta, strict=True)]
         try:
@@ -113,12 +117,32 @@ class CustomNode(Node):
 
     def release(self) -> None:
         """Let go of the rule, and of all that it holds; one that saved nothing can run again, as in PyTorch."""
-        if any(True for _ in self.keep()):
-            self.freed, self.rule, self.keep = True, None, tuple
+        if self.freed or any(True for _ in self.keep()):
+            self.freed, self.rule, self.keep, self.context, self.lender = True, None, tuple, None, None
+
+    def drop(self) -> bool:
+        """Let go of what `save_for_backward` keeps: a checkpoint brings it back."""
+        if self.freed:
+            return self.is_dropped
+        if self.context is None or not any(True for _ in self.keep()):
+            return False
+        self.context.drop()
+        self.freed = True
+        return True
+
+    def _borrow(self, twin: Node) -> None:
+        assert isinstance(twin, CustomNode)
+        assert self.context is not None
+        assert twin.context is not None
+        self.context.borrow(twin.context)
 
     def saved_values(self) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
         """Name and array of each value kept for backward."""
-        return self.keep()
+        return super().saved_values() if self.freed else self.keep()
+
+    def saved_inputs(self) -> Iterable[tuple[Edge, np.ndarray[Any, Any]]]:
+        """Each saved array that is an input, and the edge that leads to it."""
+        return self.context.saved_inputs() if self.context is not None else ()
 
 
 class Context:
@@ -163,7 +187,8 @@ class Context:
         """
         node = self._node and self._node()
         if node is not None:
-            node.check_alive()
+            if node.freed:
+                node.restore()
         elif self._node is not None:
             raise GraphError("the saved tensors are gone, as nothing uses the graph any more")
         if CLOCK.time != self._time:
@@ -171,6 +196,21 @@ class Context:
                 if array is not None:
                     check_unmodified(node.name if node else "a Function", f"saved tensor {k}", array, self._time)
         return tuple(self._unpack(node, place, array) for place, array in self._saved)
+
+    def drop(self) -> None:
+        """Let go of the saved arrays."""
+        self._saved = tuple((place, None) for place, _ in self._saved)
+
+    def borrow(self, twin: Context) -> None:
+        """Take over the saved arrays of another call; what they are in the graph stays as it was."""
+        self._saved = tuple((place, array) for (place, _), (_, array) in zip(self._saved, twin._saved, strict=True))
+        self._time = twin._time
+
+    def saved_inputs(self) -> Iterator[tuple[Edge, np.ndarray[Any, Any]]]:
+        """Each saved array that is an input, and the edge that leads to it."""
+        for place, array in self._saved:
+            if isinstance(place, tuple) and array is not None:
+                yield place, array
 
     def _unpack(self, maker: CustomNode | None, place: Edge | int | None, array: Any) -> Any:
         if array is None:
@@ -211,8 +251,6 @@ class Function:
     def apply(cls, *args: Any) -> Any:
         """Run forward, and leave a node in the graph where an argument requires grad."""
         needs = tuple(isinstance(x, Tensor) and x.requires_grad for x in args)
-        if not MODE.enabled:
-            MODE.note(args)
         ctx = Context(needs)
         if not MODE.rules:
             return cls.forward(ctx, *args)
@@ -254,7 +292,7 @@ class Function:
         name, arrays = cls.__name__ + "Backward", [y.data for y in outputs]
         node = CustomNode(name, args, arrays, rule, materialize=ctx.materialize_grads)
         ctx._pack(args, outputs)
-        ctx._node = weakref.ref(node)
+        ctx._node, node.context = weakref.ref(node), ctx
         node.keep = lambda: [(f"saved {k}", array) for k, (_, array) in enumerate(ctx._saved) if array is not None]
         made = tuple(cls._output(ctx, y, node, k) for k, y in enumerate(outputs))
         ctx._time = CLOCK.time

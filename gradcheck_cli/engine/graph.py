@@ -141,7 +141,8 @@ def _described(node: Node, given: Mapping[int, str], own: Mapping[int, str]) -> 
     saved = tuple(
         SavedValue(name, Value(a.shape, str(a.dtype)), a.nbytes, own.get(id(a), "")) for name, a in node.saved_values()
     )
-    return GraphNode(short_name(node), "custom" if node.is_custom else "op", outputs, saved, node.freed, tuple(_params(node)))
+    freed = node.freed and not node.is_dropped
+    return GraphNode(short_name(node), "custom" if node.is_custom else "op", outputs, saved, freed, tuple(_params(node)))
 
 
 def _params(node: Node) -> Iterator[tuple[str, str]]:

@@ -27,8 +27,6 @@ def in_place(op: Op, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     The result must have `x`'s shape, and a dtype that can be cast to `x`'s without changing its kind. Raises InPlaceError.
     """
     inputs, params = op.bind((x, *args), kwargs)
-    if not MODE.enabled:
-        MODE.note(inputs)
     requires_grad = MODE.enabled and any(type(t) is Tensor and t.requires_grad for t in inputs)
     check_history(x, requires_grad)
     target = writable(x)

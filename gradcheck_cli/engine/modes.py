@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -11,16 +11,11 @@ from typing import Any
 
 class _Mode(threading.local):
     enabled = True
-    seen: list[Any] | None = None
-    """Inside a checkpointed segment: the tensors that require grad and were used, while nothing is recorded."""
+    made: Callable[[Any], None] | None = None
+    """Inside a checkpointed segment: what is told of every node that is recorded."""
 
     rules = True
     """Whether hand-written rules are used; without, the forwards themselves are recorded, op by op."""
-
-    def note(self, inputs: Iterable[Any]) -> None:
-        """Keep those of an operation's inputs that require grad, where somebody asks for them."""
-        if self.seen is not None:
-            self.seen += [x for x in inputs if getattr(x, "requires_grad", False)]
 
 
 MODE = _Mode()

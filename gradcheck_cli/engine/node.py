@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Container, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,16 @@ Edge = tuple["Node | None", int]
 """The node that made an input, and which of its outputs it was; (None, 0) where nothing is to be differentiated."""
 
 
+class Lender(Protocol):
+    """Who computes saved values again."""
+
+    def lend(self, node: Node, place: int) -> None:
+        """Give the node its saved values."""
+
+    def kept(self) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
+        """Name and array of what is kept to compute them from."""
+
+
 class Node:
     """One recorded operation. `next_functions` are the edges towards its inputs, in their order."""
 
@@ -27,6 +37,7 @@ class Node:
         "freed",
         "hooks",
         "input_meta",
+        "lender",
         "line",
         "name",
         "next_functions",
@@ -48,6 +59,8 @@ class Node:
     """When the inputs were saved, on the clock of modifications."""
     output_time: int
     """When the outputs were saved: later, where the operation itself modified an input."""
+    lender: tuple[Lender, int] | None
+    """The checkpoint that has the saved values when they are needed, and which of its nodes this is; else mostly not set."""
 
     is_custom = False
 
@@ -60,8 +73,48 @@ class Node:
         self.freed = True
 
     def saved_values(self) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
-        """Name and array of each value kept for backward."""
+        """Name and array of each value kept for backward; in a checkpoint what is kept to compute them again."""
+        lender = getattr(self, "lender", None) if self.freed else None
+        return () if lender is None else lender[0].kept()
+
+    def saved_inputs(self) -> Iterable[tuple[Edge, np.ndarray[Any, Any]]]:
+        """Each saved array that is an input, and the edge that leads to it."""
         return ()
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether the saved values are not there, but can be had again from a checkpoint."""
+        return self.freed and getattr(self, "lender", None) is not None
+
+    def drop(self) -> bool:
+        """Let go of saved arrays that a checkpoint will bring back; False where there are none."""
+        return False
+
+    def restore(self) -> None:
+        """Get the saved values from the checkpoint. Raises GraphError where they have been freed."""
+        lender = getattr(self, "lender", None)
+        if lender is None:
+            self.check_alive()
+        else:
+            lender[0].lend(self, lender[1])
+
+    def borrow(self, twin: Node) -> None:
+        """Take over the saved values of the node that the same operation left when it ran again."""
+        if twin.freed:
+            twin.restore()
+        self._borrow(twin)
+        self.freed, self.time, self.output_time = False, twin.time, twin.output_time
+
+    def _borrow(self, twin: Node) -> None:
+        raise NotImplementedError
+
+    def pull_restored(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
+        """`pull`, with saved values that are there for the while. Raises GraphError where they have been freed."""
+        self.restore()
+        try:
+            return self.pull(grads, create_graph)
+        finally:
+            self.drop()
 
     def check_alive(self) -> None:
         """Raise GraphError when the saved values are gone."""
@@ -164,8 +217,8 @@ def tensor_at(edge: Edge, array: Any) -> Any:
     return Tensor._wrap(array, node, output_nr)
 
 
-def walk(roots: Iterable[Node | None], ends: Container[Node | None] = ()) -> Iterator[Node]:
-    """Every node that can be reached from `roots` without going through `ends`, once each, without recursion."""
+def walk(roots: Iterable[Node | None]) -> Iterator[Node]:
+    """Every node that can be reached from `roots`, once each, without recursion."""
     seen: set[int] = set()
     stack = [node for node in roots if node is not None]
     while stack:
@@ -174,5 +227,4 @@ def walk(roots: Iterable[Node | None], ends: Container[Node | None] = ()) -> Ite
             continue
         seen.add(id(node))
         yield node
-        if node not in ends:
-            stack.extend(n for n, _ in node.next_functions if n is not None and id(n) not in seen)
+        stack.extend(n for n, _ in node.next_functions if n is not None and id(n) not in seen)

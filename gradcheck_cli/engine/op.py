@@ -25,7 +25,7 @@ import numpy as np
 from gradcheck_cli.engine.anomaly import ANOMALY
 from gradcheck_cli.engine.lines import calling_line
 from gradcheck_cli.engine.modes import MODE
-from gradcheck_cli.engine.node import Node, edge_of, tensor_at
+from gradcheck_cli.engine.node import Edge, Node, edge_of, tensor_at
 from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.engine.versions import CLOCK, check_unmodified
@@ -186,8 +186,6 @@ class Op:
         wanted: tuple[int, ...] = ()
         if MODE.enabled:
             wanted = tuple([i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.rule(i)])
-        else:
-            MODE.note(inputs)
         if not wanted or (not many and y.dtype.kind not in "fc"):
             found = tuple(map(Tensor._wrap, y)) if many else Tensor._wrap(y)
         else:
@@ -261,6 +259,8 @@ class OpNode(Node):
         self.output_meta = tuple([(x.shape, x.dtype) for x in y]) if type(y) is tuple else ((y.shape, y.dtype),)
         self.conjugate = op.holomorphic and "c" in [dtype.kind for _, dtype in self.output_meta]
         self.saved: dict[str, Any] | None = self._select(arrays, y)
+        if MODE.made is not None:
+            MODE.made(self)
 
     def _select(self, arrays: list[Any], y: Any) -> dict[str, Any]:
         """Of the inputs and the output, those that the rules of the wanted inputs name."""
@@ -276,7 +276,7 @@ class OpNode(Node):
     def pull(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
         """Each wanted input's rule, its result fitted to that input by the family."""
         if self.freed:
-            self.check_alive()
+            return self.pull_restored(grads, create_graph)
         if CLOCK.time != self.time:
             self.check_unmodified()
         g: Any = grads[0] if self.op.outputs == 1 else tuple(grads)
@@ -330,15 +330,44 @@ class OpNode(Node):
 
     def release(self) -> None:
         """Let go of the saved values; a node that has none can be pulled back through again, as in PyTorch."""
-        if self.saved or any(True for _ in _arrays_among(self.params)):
+        if self.freed:
+            self.lender = None
+        elif self.saved or any(True for _ in _arrays_among(self.params)):
             self.freed, self.saved, self.params = True, None, {}
+
+    def drop(self) -> bool:
+        """Let go of arrays among the saved values and the parameters: a checkpoint brings them back."""
+        if self.freed:
+            return self.is_dropped
+        arrays = {name for name, _ in _arrays_among(self.params)}
+        if not arrays and not any(True for _ in self.saved_values()):
+            return False
+        if arrays:
+            self.params = {name: value for name, value in self.params.items() if name not in arrays}
+        self.freed, self.saved = True, None
+        return True
+
+    def _borrow(self, twin: Node) -> None:
+        assert isinstance(twin, OpNode)
+        self.saved, self.params = twin.saved, twin.params
 
     def saved_values(self) -> Iterable[tuple[str, np.ndarray[Any, Any]]]:
         """Name and array of each value kept for backward."""
+        if self.freed:
+            yield from super().saved_values()
         for name, value in (self.saved or {}).items():
             for part in value if isinstance(value, tuple | list) else (value,):
                 if isinstance(part, np.ndarray):
                     yield name, part
+
+    def saved_inputs(self) -> Iterable[tuple[Edge, np.ndarray[Any, Any]]]:
+        """Each saved array that is an input, and the edge that leads to it."""
+        saved = self.saved or {}
+        for i, edge in zip(self.positions, self.next_functions, strict=True):
+            name = self.op.inputs[0 if self.op.variadic else i]
+            value = saved[name][i] if self.op.variadic and name in saved else saved.get(name)
+            if isinstance(value, np.ndarray):
+                yield edge, value
 
     def check_unmodified(self) -> None:
         """Raise InPlaceError where a saved value, or an index among the parameters, has been modified since."""

@@ -32,6 +32,13 @@ def _is_integer(i: Any) -> bool:
     return type(i) is int or isinstance(i, np.integer)
 
 
+def _leaf(kind: type[Tensor], array: np.ndarray[Any, Any], requires_grad: bool, name: str) -> Tensor:
+    """A new leaf around `array` itself: what copies and pickles become."""
+    leaf = kind._wrap(array)
+    leaf.requires_grad, leaf.name = requires_grad, name
+    return leaf
+
+
 class Tensor(Operand):
     """An n-dimensional array with PyTorch's autograd face.
 
@@ -281,6 +288,27 @@ class Tensor(Operand):
         if self.requires_grad:
             raise GraphError("can't call numpy() on a tensor that requires grad; use tensor.detach().numpy()")
         return self.data
+
+    def __copy__(self) -> Tensor:
+        """A leaf of its own in the same memory, as in PyTorch: without grad and hooks."""
+        return _leaf(type(self), self.data, self.requires_grad, self.name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A leaf with copies of the array and the grad, without hooks. Raises GraphError for the result of an operation."""
+        from copy import deepcopy
+
+        if not self.is_leaf:
+            raise GraphError(
+                "only leaf tensors can be deep-copied: the copy of a result would be cut off from its graph\n"
+                "  hint: use clone(), which gradients pass through, or copy what detach() gives"
+            )
+        copied = _leaf(type(self), deepcopy(self.data, memo), self.requires_grad, self.name)
+        copied.grad = deepcopy(self.grad, memo)
+        return copied
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as a leaf, as in PyTorch: without grad, graph and hooks."""
+        return _leaf, (type(self), self.data, self.requires_grad, self.name)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self.numpy(), dtype=dtype, copy=copy)

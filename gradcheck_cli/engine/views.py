@@ -126,8 +126,12 @@ def find_place(y: Tensor) -> None:
             f"follow: {REASONS[origin]}"
         )
     else:
-        with enable_grad():
-            found = follow(base, extras.view.steps)
+        made, MODE.made = MODE.made, None  # when a view is looked at is nothing that a checkpoint repeats
+        try:
+            with enable_grad():
+                found = follow(base, extras.view.steps)
+        finally:
+            MODE.made = made
         y.grad_fn, y.output_nr, y.requires_grad = found.grad_fn, found.output_nr, True
     base._own_extras().add_view(y)
     if extras.retains and y.requires_grad:

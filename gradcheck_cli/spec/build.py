@@ -38,8 +38,6 @@ class SpecFunction:
 
     def __call__(self, *inputs: Any) -> Any:
         """Call the function; a single output is given as it is, several as a tuple."""
-        if not MODE.enabled:
-            MODE.note(inputs)
         recorded = MODE.enabled and any(type(x) is Tensor and x.requires_grad for x in inputs)
         own_rule = recorded and self.spec.backward is not None and MODE.rules
         outputs = self._record(inputs) if own_rule else self.run(inputs)[0]
