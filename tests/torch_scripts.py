@@ -313,6 +313,86 @@ def mode_decorator(t: Any) -> Any:
     return t.no_grad()(lambda: (x * x).requires_grad)()
 
 
+def mode_decorator_without_parentheses(t: Any) -> Any:
+    x = leaf(t, 2.0)
+
+    @t.no_grad
+    def quiet() -> Any:
+        return (x * x).requires_grad, t.enable_grad(lambda: (x * x).requires_grad)()
+
+    return quiet(), quiet.__name__
+
+
+def mode_of_a_generator(t: Any) -> Any:
+    """Its body runs in the mode, what stands between its steps does not."""
+    x, seen = leaf(t, 2.0), []
+
+    @t.no_grad()
+    def steps(n: int) -> Any:
+        try:
+            for k in range(n):
+                seen.append(((yield (x * k).requires_grad), t.is_grad_enabled()))
+        except ValueError:
+            seen.append(("caught", t.is_grad_enabled()))
+            yield 5
+        finally:
+            seen.append(("end", t.is_grad_enabled()))
+        return "done"
+
+    def asking() -> Any:
+        seen.append((yield from steps(1)))
+
+    for inside in steps(2):
+        seen.append((inside, t.is_grad_enabled()))
+    walk = steps(3)
+    seen += [next(walk), walk.send("sent"), walk.throw(ValueError()), t.is_grad_enabled()]
+    walk.close()
+    return [str(part) for part in (*seen, *asking(), *seen, t.is_grad_enabled())]
+
+
+def mode_of_a_generator_that_raises(t: Any) -> Any:
+    @t.no_grad()
+    def steps() -> Any:
+        yield 1
+        raise KeyError("mine")
+
+    walk = steps()
+    next(walk)
+    try:
+        next(walk)
+    except KeyError as error:
+        return str(error), t.is_grad_enabled()
+
+
+def mode_set_by_a_call(t: Any) -> Any:
+    x = leaf(t, 2.0)
+    before = t.is_grad_enabled()
+    t.set_grad_enabled(False)
+    try:
+        off = (x * 2.0).requires_grad
+        with t.set_grad_enabled(True):
+            on = (x * 2.0).requires_grad
+        off_again = t.is_grad_enabled()
+    finally:
+        t.set_grad_enabled(True)
+    return before, off, on, off_again, t.is_grad_enabled()
+
+
+def mode_set_by_a_decorator(t: Any) -> Any:
+    @t.set_grad_enabled(False)
+    def quiet() -> bool:
+        return t.is_grad_enabled()
+
+    return t.is_grad_enabled(), quiet(), t.is_grad_enabled()
+
+
+def mode_set_before_with(t: Any) -> Any:
+    manager = t.set_grad_enabled(False)
+    with manager:
+        inside = t.is_grad_enabled()
+    return inside, t.is_grad_enabled()
+
+
 def mode_constant_part(t: Any) -> Any:
     x = leaf(t, 2.0)
     with t.no_grad():
