@@ -120,6 +120,7 @@ def test_mixed_derivatives_where_one_argument_is_zero() -> None:
     assert_allclose(hessian(lambda v: v[0] ** v[1], [2.0, 0.0]), [[0.0, 0.5], [0.5, np.log(2.0) ** 2]])
     assert_allclose(hessian(lambda v: v[0] ** v[1], [0.0, 3.0]), [[0.0, 0.0], [0.0, 0.0]])
     assert np.all(np.isfinite(hessian(lambda v: v[0] ** v[1], [0.0, 0.0])))
+    assert gradient(ops.power, nan, 0.0)[0] == 0.0
     assert gradient(lambda x: gradient_of_log_times(x, 2.0), 0.0) == 0.5
 
 

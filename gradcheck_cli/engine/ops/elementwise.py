@@ -148,13 +148,13 @@ log1p = elementwise("log1p(x)", x=lambda g, x: g / (1.0 + x), at=between(-0.5, 2
 
 
 def _power_base(g: Any, x1: Any, x2: Any) -> Any:
-    """G x2 x1^(x2-1); zero at 0^0.
+    """G x2 x1^(x2-1); zero at 0^0 and nan^0.
 
     Not where the exponent alone is zero: it has a slope there.
     """
     if isinstance(x2, int | float):
         return g * 0.0 if x2 == 0 else g * (x2 * x1 ** (x2 - 1))
-    nothing = (x1 == 0) & (x2 == 0)
+    nothing = (x2 == 0) & ((x1 == 0) | (x1 != x1))
     return where(nothing, 0.0, g * (x2 * where(nothing, 1.0, x1) ** (x2 - 1.0)))
 
 
