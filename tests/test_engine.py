@@ -256,6 +256,25 @@ def test_integers_pass_no_gradient() -> None:
     assert not ops.searchsorted(x, 2.0).requires_grad
 
 
+def test_what_is_set_on_a_tensor_is_looked_at() -> None:
+    x = leaf([1.0, 2.0])
+    with pytest.raises(TypeError, match="assigned grad must be a Tensor or None, not float"):
+        x.grad = 3.0  # type: ignore[assignment]
+    message = r"assigned grad has shape \(1,\) and dtype float64, but the tensor has shape \(2,\) and dtype float64"
+    with pytest.raises(GraphError, match=message):
+        x.grad = Tensor([1.0])
+    assert x.grad is None
+    with pytest.raises(GraphError, match=r"you can only change requires_grad of leaf tensors; use detach\(\) first"):
+        (x * 2.0).requires_grad = False
+    with pytest.raises(GraphError, match="only floating and complex tensors can require grad, this one is int64"):
+        Tensor([1, 2]).requires_grad = True
+
+
+def test_a_tensor_has_no_subclasses() -> None:
+    with pytest.raises(TypeError, match="Tensor cannot be subclassed"):
+        type("Parameter", (Tensor,), {})
+
+
 # Modes.
 
 

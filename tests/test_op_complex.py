@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from differences import slope
-from op_cases import DIFFERENTIABLE, Case, cases, generator
+from op_cases import DIFFERENTIABLE, OPS, Case, cases, generator
 from second_order import check_second_order, inner, like
 
 from gradcheck_cli.engine import Tensor, grad, jvp, ops
@@ -111,6 +111,29 @@ def test_forward_mode(name: str) -> None:
             ]
         )
         assert np.allclose(claimed, numeric, rtol=1e-8, atol=1e-8), case
+
+
+QUADRANTS = np.array([r * (a + 1j * b) for r in (0.4, 1.7) for a, b in ((1.0, 0.6), (-1.0, 0.6), (-0.7, -1.0), (0.7, -1.0))])
+
+
+@pytest.mark.parametrize("name", [n for n in DIFFERENTIABLE if n not in UNORDERED and OPS[n].family.name == "elementwise"])
+def test_elementwise_in_all_quadrants(name: str) -> None:
+    """First derivatives, and second ones: a wrong branch of a root or a logarithm shows somewhere."""
+    op, rng = OPS[name], generator(name, "quadrants")
+    case = Case(op, op.calls[0], rng)
+    case.arrays = [rng.permutation(QUADRANTS) for _ in case.arrays]
+    if not supported(case) or case.run(*case.arrays)[0].dtype.kind not in "fc":
+        return
+    gs = [like(y, rng) for y in case.run(*case.arrays)]
+    pulled = [(i, gx) for i, gx in zip(case.smooth, case.pull(gs), strict=True) if gx is not None]
+    for i, gx in pulled:
+        v, arrays = like(case.arrays[i], rng), list(case.arrays)
+
+        def along(t: float, i: int = i, v: Any = v, arrays: Any = arrays) -> Any:
+            return inner(gs, case.run(*[x + t * v if k == i else x for k, x in enumerate(arrays)]))
+
+        assert abs(inner([gx], [v]) - slope(along, 0.0, 1.0)) <= 1e-8 * (1.0 + np.sum(np.abs(gx * v))), (case, i)
+    check_second_order(case, gs, rng)
 
 
 def test_most_ops_know_complex_numbers() -> None:

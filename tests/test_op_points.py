@@ -114,6 +114,22 @@ def test_powers_at_zero() -> None:
     assert_array_equal(hessian(lambda x: (x**1).sum(), [0.0]), [[0.0]])
 
 
+def test_mixed_derivatives_where_one_argument_is_zero() -> None:
+    """A rule that is cut at a zero of its own must not lose the slope there."""
+    assert_allclose(hessian(lambda v: ops.xlogy(v[0], v[1]), [0.0, 2.0]), [[0.0, 0.5], [0.5, 0.0]])
+    assert_allclose(hessian(lambda v: v[0] ** v[1], [2.0, 0.0]), [[0.0, 0.5], [0.5, np.log(2.0) ** 2]])
+    assert_allclose(hessian(lambda v: v[0] ** v[1], [0.0, 3.0]), [[0.0, 0.0], [0.0, 0.0]])
+    assert np.all(np.isfinite(hessian(lambda v: v[0] ** v[1], [0.0, 0.0])))
+    assert gradient(ops.power, nan, 0.0)[0] == 0.0
+    assert gradient(lambda x: gradient_of_log_times(x, 2.0), 0.0) == 0.5
+
+
+def gradient_of_log_times(x: Any, y: float) -> Any:
+    """d/dy of x log y, still to be differentiated."""
+    y = Tensor(y, requires_grad=True)
+    return grad(ops.xlogy(x, y), y, create_graph=True)[0]
+
+
 def test_lengths_and_deviations_of_nothing() -> None:
     assert_array_equal(gradient(ops.hypot, 0.0, 0.0), [0.0, 0.0])
     for order in (None, 1, 2, 3):

@@ -144,3 +144,80 @@ def test_closed_form(name: str) -> None:
                 slope = mpmath.diff(exact, tuple(map(mpmath.mpf, point)), orders)
                 assert gx is not None
                 assert gx.item() == pytest.approx(float(slope), rel=1e-12, abs=1e-300), (point, k)
+
+
+NEAR_AND_FAR = [s * x for x in (1e-8, 0.3, 3.0, 30.0, 300.0, 700.0, 750.0, 1e5, 1e200) for s in (1.0, -1.0)]
+SLOPES = {
+    "arccos": "-1 / sqrt(1 - x**2)",
+    "arccosh": "1 / sqrt(x**2 - 1)",
+    "arcsin": "1 / sqrt(1 - x**2)",
+    "arcsinh": "1 / sqrt(x**2 + 1)",
+    "arctan": "1 / (1 + x**2)",
+    "arctanh": "1 / (1 - x**2)",
+    "cosh": "sinh(x)",
+    "erf": "2 / sqrt(pi) * exp(-(x**2))",
+    "erfc": "-2 / sqrt(pi) * exp(-(x**2))",
+    "expm1": "exp(x)",
+    "log1p": "1 / (1 + x)",
+    "sigmoid": "sech(x / 2) ** 2 / 4",
+    "sinh": "cosh(x)",
+    "softplus": "1 / (1 + exp(-x))",
+    "tanh": "sech(x) ** 2",
+}
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_higher_derivatives_keep_their_digits_and_do_not_overflow(name: str) -> None:
+    """Derivatives of order 1, 2 and 3, as far as the function is finite; what is below 1e-300 may be zero."""
+    op, code = OPS[name], compile(SLOPES[name], name, "eval")
+    compared = 0
+    for point in NEAR_AND_FAR:
+        with np.errstate(all="ignore"):
+            finite = np.isfinite(op(np.float64(point)))
+        if finite:
+            with mpmath.workdps(700):
+                slopes = mpmath.taylor(lambda x: eval(code, vars(mpmath), {"x": x}), mpmath.mpf(point), 2)
+            exact = [float(c * k) for c, k in zip(slopes, (1, 1, 2), strict=True)]
+            assert derivatives(op, point) == pytest.approx(exact, rel=1e-12, abs=1e-300), point
+            compared += 1
+    assert compared >= 4
+
+
+@pytest.mark.parametrize("point", [-1e200, -1e5, -750.0, -41.0, -39.0, -3.0, 0.0, 3.0, 30.0, 1e200])
+def test_the_normal_distribution_far_to_the_left(point: float) -> None:
+    """With y = phi / Phi the derivatives of log Phi are y, -y d and y d^2 - y (1 - y d), where d = x + y."""
+    with mpmath.workdps(1000):
+        x = mpmath.mpf(point)
+        y = mpmath.npdf(x) / mpmath.ncdf(x) if abs(x) < 1e6 else -x + -1 / x if x < 0 else mpmath.mpf(0)
+        d = x + y
+        exact = [float(v) for v in (y, -y * d, y * d * d - y * (1 - y * d))]
+    claimed = derivatives(OPS["log_ndtr"], point)
+    assert claimed[:2] == pytest.approx(exact[:2], rel=1e-12, abs=1e-300)
+    assert claimed[2] == pytest.approx(exact[2], rel=1e-12, abs=1e-9)
+
+
+def test_complex_tails() -> None:
+    """Neither NaN nor a wrong size where cosh overflows."""
+    z = np.array([800.0 + 1.0j, -800.0 + 1.0j, 30.0 - 2.0j, -30.0 + 3.0j, 0.3 + 1.2j])
+    for name in ("tanh", "sigmoid"):
+        x = Tensor(z, requires_grad=True)
+        (first,) = grad(OPS[name](x), x, np.ones_like(z), create_graph=True)
+        assert first is not None
+        (second,) = grad(first, x, np.ones_like(z))
+        assert second is not None
+        for k, at in enumerate(z):
+            with mpmath.workdps(800):
+                exact = mpmath.taylor(lambda t, name=name: eval(SLOPES[name], vars(mpmath), {"x": t}), mpmath.mpc(at), 1)
+            assert first.data[k] == pytest.approx(np.conj(complex(exact[0])), rel=1e-12, abs=1e-300)
+            assert second.data[k] == pytest.approx(np.conj(complex(exact[1])), rel=1e-12, abs=1e-300)
+
+
+def derivatives(op: Any, point: float) -> list[float]:
+    """The first three; zero once nothing depends on x any more."""
+    x = Tensor(point, requires_grad=True)
+    y, found = op(x), []
+    for _ in range(3):
+        (g,) = grad(y, x, create_graph=True, allow_unused=True) if y.requires_grad else (None,)
+        y = Tensor(0.0) if g is None else g
+        found.append(y.item())
+    return found

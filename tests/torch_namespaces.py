@@ -130,13 +130,16 @@ KINDS = {
     "retain of a constant": r"can't retain(_|s the | the )grad",
     "hook of a constant": r"cannot register a hook on a tensor that (does not|doesn't) require grad",
     "numpy of a variable": r"[Cc]an't call numpy\(\) on",
+    "assigned grad": r"(assigned grad|assign a gradient)",
     "wrong gradient": r"(Mismatch in shape|gradient has shape|invalid gradient|must have the input's shape|gradient must)",
-    "count": r"(incorrect number of gradients|must return \d+ gradients)",
+    "count": r"(incorrect number of gradients|must return \d+ gradients"
+    r"|[Mm]ismatch in length|got \d+ tensors and \d+ gradients|need \d+ gradients)",
     "only floats": r"([Oo]nly (Tensors of )?floating|only floating)",
     "shapes": r"(must match the size|could not be broadcast|not broadcastable|doesn't match the broadcast shape"
     r"|result has shape|operands could not|shape mismatch|expanded size)",
     "kind of number": r"(result type .* can't be cast|cannot be cast|cannot be written into a tensor of dtype)",
     "shared memory": r"(single memory location|entries share memory)",
+    "nothing wanted": r"(requires non-empty inputs|cannot be empty|must not be empty)",
     "detach of a view": r"([Cc]an't detach views in-place|a view cannot be detached in place)",
     "matmul": r"(mat1 and mat2|size mismatch|mismatch in its core dimension)",
     "hook": r"hook.*(has changed the|must keep the gradient's) (size|shape)",

@@ -38,6 +38,25 @@ def accumulation_of_two_passes(t: Any) -> Any:
     return first, x.grad
 
 
+def accumulation_by_the_function(t: Any) -> Any:
+    x = leaf(t, 1.0, 2.0)
+    t.backward((x * x).sum())
+    t.backward(x * x, t.tensor([1.0, 10.0]))
+    t.backward([x.sum(), (x * x).sum()])
+    t.backward([x.sum(), x * x], [None, t.tensor([1.0, 1.0])])
+    t.backward((x.sum(),), inputs=[x])
+    return x.grad
+
+
+def accumulation_in_a_leaf_frozen_by_its_attribute(t: Any) -> Any:
+    x, w = leaf(t, 1.0, 2.0), t.tensor([3.0, 4.0])
+    w.requires_grad = True
+    (x * w).sum().backward()
+    w.requires_grad = False
+    (x * w).sum().backward()
+    return x.grad, w.grad, (w * 2.0).requires_grad
+
+
 def accumulation_after_zero(t: Any) -> Any:
     x = leaf(t, 1.0, 2.0)
     (x**2).sum().backward()
@@ -270,6 +289,47 @@ def error_requires_grad_of_a_result(t: Any) -> Any:
     (leaf(t, 1.0) * 2.0).requires_grad_(False)
 
 
+def error_requires_grad_set_on_a_result(t: Any) -> Any:
+    y = leaf(t, 1.0) * 2.0
+    y.requires_grad = True
+    y.requires_grad = False
+
+
+def error_requires_grad_set_on_integers(t: Any) -> Any:
+    x = t.tensor(np.array([1, 2]))
+    x.requires_grad = False
+    x.requires_grad = True
+
+
+def error_requires_grad_set_on_a_view_that_was_overtaken(t: Any) -> Any:
+    y = leaf(t, 1.0, 2.0) * 1.0
+    v = y[0]
+    y.mul_(2.0)
+    v.requires_grad = False
+
+
+def error_grad_that_is_a_number(t: Any) -> Any:
+    leaf(t, 1.0, 2.0).grad = 3.0
+
+
+def error_grad_of_another_shape(t: Any) -> Any:
+    leaf(t, 1.0, 2.0).grad = t.tensor([1.0])
+
+
+def error_grad_of_another_dtype(t: Any) -> Any:
+    leaf(t, 1.0, 2.0).grad = t.tensor([1.0, 2.0], dtype="float32")
+
+
+def error_gradients_of_nothing(t: Any) -> Any:
+    x = leaf(t, 1.0, 2.0)
+    return caught(lambda: t.grad((x * x).sum(), [])), caught(lambda: t.backward((x * x).sum(), inputs=[]))
+
+
+def error_backward_of_several_with_one_gradient(t: Any) -> Any:
+    x = leaf(t, 1.0)
+    t.backward([x * x, x * 2.0], t.tensor(1.0))
+
+
 def error_numpy_of_a_variable(t: Any) -> Any:
     leaf(t, 1.0).numpy()
 
@@ -313,6 +373,86 @@ def mode_nested(t: Any) -> Any:
 def mode_decorator(t: Any) -> Any:
     x = leaf(t, 2.0)
     return t.no_grad()(lambda: (x * x).requires_grad)()
+
+
+def mode_decorator_without_parentheses(t: Any) -> Any:
+    x = leaf(t, 2.0)
+
+    @t.no_grad
+    def quiet() -> Any:
+        return (x * x).requires_grad, t.enable_grad(lambda: (x * x).requires_grad)()
+
+    return quiet(), quiet.__name__
+
+
+def mode_of_a_generator(t: Any) -> Any:
+    """Its body runs in the mode, what stands between its steps does not."""
+    x, seen = leaf(t, 2.0), []
+
+    @t.no_grad()
+    def steps(n: int) -> Any:
+        try:
+            for k in range(n):
+                seen.append(((yield (x * k).requires_grad), t.is_grad_enabled()))
+        except ValueError:
+            seen.append(("caught", t.is_grad_enabled()))
+            yield 5
+        finally:
+            seen.append(("end", t.is_grad_enabled()))
+        return "done"
+
+    def asking() -> Any:
+        seen.append((yield from steps(1)))
+
+    for inside in steps(2):
+        seen.append((inside, t.is_grad_enabled()))
+    walk = steps(3)
+    seen += [next(walk), walk.send("sent"), walk.throw(ValueError()), t.is_grad_enabled()]
+    walk.close()
+    return [str(part) for part in (*seen, *asking(), *seen, t.is_grad_enabled())]
+
+
+def mode_of_a_generator_that_raises(t: Any) -> Any:
+    @t.no_grad()
+    def steps() -> Any:
+        yield 1
+        raise KeyError("mine")
+
+    walk = steps()
+    next(walk)
+    try:
+        next(walk)
+    except KeyError as error:
+        return str(error), t.is_grad_enabled()
+
+
+def mode_set_by_a_call(t: Any) -> Any:
+    x = leaf(t, 2.0)
+    before = t.is_grad_enabled()
+    t.set_grad_enabled(False)
+    try:
+        off = (x * 2.0).requires_grad
+        with t.set_grad_enabled(True):
+            on = (x * 2.0).requires_grad
+        off_again = t.is_grad_enabled()
+    finally:
+        t.set_grad_enabled(True)
+    return before, off, on, off_again, t.is_grad_enabled()
+
+
+def mode_set_by_a_decorator(t: Any) -> Any:
+    @t.set_grad_enabled(False)
+    def quiet() -> bool:
+        return t.is_grad_enabled()
+
+    return t.is_grad_enabled(), quiet(), t.is_grad_enabled()
+
+
+def mode_set_before_with(t: Any) -> Any:
+    manager = t.set_grad_enabled(False)
+    with manager:
+        inside = t.is_grad_enabled()
+    return inside, t.is_grad_enabled()
 
 
 def mode_constant_part(t: Any) -> Any:
@@ -1571,3 +1711,12 @@ def graph_float32_leaf_of_a_float64_result(t: Any) -> Any:
     y = t.cast(x, "float64") * 3.0
     y.sum().backward()
     return y, x.grad
+
+
+def function_with_spare_nones(t: Any) -> Any:
+    x = leaf(t, 1.0, 2.0)
+    forward = lambda ctx, x: x * 2.0  # noqa: E731
+    spare = _function(t, forward, lambda ctx, g: (g * 2.0, None, None))
+    spare.apply(x).sum().backward()
+    too_many = _function(t, forward, lambda ctx, g: (g * 2.0, None, g))
+    return x.grad, caught(lambda: too_many.apply(x).sum().backward())

@@ -25,8 +25,8 @@ from gradcheck_cli.check.plan import Planner
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.purity import Answers, check_answers, check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, overall
-from gradcheck_cli.check.stability import backward_claim, excuse_unstable
-from gradcheck_cli.check.summary import findings_of, summarise
+from gradcheck_cli.check.stability import backward_claim, excuse_narrow, excuse_unstable
+from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks
 from gradcheck_cli.check.verdict import Tolerance
 from gradcheck_cli.check.witness import complex_step
 from gradcheck_cli.engine.counts import GraphCounts
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from gradcheck_cli.check.forward_rule import ForwardRule
 
 Array = np.ndarray[Any, Any]
+LOOKED_INSIDE = 8
+"""Blocks of which the entries are looked at, where a number that stands for a block is wrong."""
 FLOAT32_RTOL = 1e-4
 """A rule that works in float32 is judged by no less: its own rounding is about 1e-6 of its row."""
 
@@ -226,6 +228,8 @@ class _Check:
             judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
             self.settled += settled
         judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
+        if narrow:
+            judged = excuse_narrow(judged, problem, outputs, coordinates, i)
         view = None
         if self.settings.taylor and a.size:
             from gradcheck_cli.check.taylor import taylor
@@ -246,23 +250,41 @@ class _Check:
         """
         wrong = self.inputs[-1].verdict == "fail"
         if isinstance(coordinates, Directions) and wrong:
-            worst = self.inputs[-1].mismatches[0]
-            block = coordinates.block(worst.input_index[0], worst.output_index[0])
-            if block.size * len(block.seen) <= FULL_ENTRIES:
-                self._judge_again(i, block, pulled, outputs)
+            self._look_inside(i, pulled, outputs, coordinates)
         if isinstance(coordinates, Part) and not wrong:
             self._judge_again(i, planner.without_blocks(i), pulled, outputs)
 
-    def _judge_again(self, i: int, coordinates: Coordinates, pulled: Pulled, outputs: Outputs) -> None:
-        """Judge an input in place of what was said of it; a combination stays wrong though no single entry can be named."""
+    def _look_inside(self, i: int, pulled: Pulled, outputs: Outputs, directions: Directions) -> None:
+        """Look at the entries behind the worst numbers, until one is wrong. Where there are only kinks, none can be told wrong:
+        a combination of subgradients need not lie between the slopes on the two sides.
+        """
+        whole, kinks = self.inputs[-1], []
+        for worst in whole.mismatches[:LOOKED_INSIDE]:
+            block = directions.block(worst.input_index[0], worst.output_index[0])
+            found = self._judge_again(i, block, pulled, outputs) if block.size * len(block.seen) <= FULL_ENTRIES else None
+            kinks.append(found is not None and found.verdict != "fail" and found.kinks > 0)
+            if self.inputs[-1] is not whole:
+                return
+        if all(kinks):
+            self.inputs[-1] = undecided_at_kinks(whole)
+            self.findings = [f for f in self.findings if f.input_name != whole.name]
+            self.findings += findings_of(self.inputs[-1], False, self.problem.inputs[i].location or self.problem.location)
+
+    def _judge_again(self, i: int, coordinates: Coordinates, pulled: Pulled, outputs: Outputs) -> InputResult | None:
+        """Judge an input in place of what was said of it, and give what is said now, if anything can be. A combination stays
+        wrong though no single entry can be named.
+        """
         before, findings = self.inputs.pop(), self.findings
         self.findings = [f for f in findings if f.input_name != before.name]
         self._say_if_projected({i: coordinates})
         claimed = self._contract(pulled, outputs, {i: coordinates})
-        if claimed is not None:
-            self._judge_input(i, claimed, outputs, {i: coordinates})
-            if before.verdict == "fail" and self.inputs[-1].verdict != "fail":
-                self.inputs[-1], self.findings = before, findings
+        if claimed is None:
+            return None
+        self._judge_input(i, claimed, outputs, {i: coordinates})
+        now = self.inputs[-1]
+        if before.verdict == "fail" and now.verdict != "fail":
+            self.inputs[-1], self.findings = before, findings
+        return now
 
     def _judge_forward_rule(self, rule: ForwardRule, backward: Judged, d: Differences, sizes: RowSizes, witness: Any) -> None:
         """The forward rule against the same differences, and against the backward rule."""

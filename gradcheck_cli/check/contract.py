@@ -125,8 +125,8 @@ def broken_scaling(
         if base is None:
             continue
         a, b = as_real(np.asarray(base)) * factor, as_real(np.asarray(other))
-        # An entry near the smallest numbers loses digits when it is scaled down.
-        normal = (np.abs(b) > 1e-290) | (np.abs(a) > 1e-290)
+        # An entry near the smallest numbers loses digits when it is scaled down, one near the largest overflows on the way.
+        normal = ((np.abs(b) > 1e-290) | (np.abs(a) > 1e-290)) & ~(np.abs(a) > 1e300)
         wrong = normal & ~((np.abs(a - b) <= digits * np.abs(a)) | (np.isnan(a) & np.isnan(b)) | (a == b))
         if wrong.any():
             k = int(np.flatnonzero(wrong)[0])

@@ -331,7 +331,7 @@ class Comparison:
                 self._decide(part, slopes, f[members], last, complete=True)
                 open_now = self.verdict[part.column, part.output] == Verdict.UNSETTLED
                 # Slopes that grow without end towards the border have no limit: nothing is accused there.
-                growing = (np.all(np.abs(D[:-1]) > 1.1 * np.abs(D[1:]), axis=0) | logarithmic(D, exponents)) & (
+                growing = (np.all(np.abs(D[:-1]) > 1.1 * np.abs(D[1:]), axis=0) | logarithmic(D, steps)) & (
                     exponents[0] <= DEEP
                 )
                 edge = open_now & growing
@@ -428,11 +428,11 @@ UP, DOWN, DENSER = 1, 2, 4
 """Which steps an open entry asks for next."""
 
 
-def logarithmic(D: Array, exponents: tuple[int, ...]) -> Array:
-    """Whether one-sided slopes, (steps, entries), grow by the same for every octave at the four shortest steps, to a tenth."""
-    if len(exponents) < 4:
+def logarithmic(D: Array, h: Array) -> Array:
+    """Whether one-sided slopes, (steps, entries), grow like log h at the four shortest steps, to a tenth."""
+    if len(D) < 4:
         return np.zeros(D.shape[1], bool)
-    rate = (D[:3] - D[1:4]) / np.diff(exponents[:4])[:, None]
+    rate = (D[:3] - D[1:4]) / np.diff(np.log(np.abs(h[:4])), axis=0)
     size = np.abs(rate)
     same: Array = np.all(np.sign(rate) == np.sign(D[0]), axis=0) & (np.min(size, axis=0) > 0.9 * np.max(size, axis=0))
     return same

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs, claimed_jacobians
-from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.coordinates import Coordinates, wide
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.verdict import FAILING, Verdict, among
+from gradcheck_cli.errors import GradcheckError
 
 Array = np.ndarray[Any, Any]
 SMALL = 1e-2
@@ -26,6 +27,8 @@ SHAKES = (1.0, -1.0)
 """Signs of the two changes of the inputs by one rounding each, entry by entry in alternation."""
 UNITS = (1.1, 0.7)
 """Factors of the cotangent, or tangent, that change how everything is rounded. They do not change what a linear rule claims."""
+NARROW = 1e-6
+"""To this part of an entry a rule that is asked in double precision must be right, for its single precision to be excused."""
 MARGIN = 8
 """An error within so many times the largest change of the claim is undecided: two samples of a rounding error miss its largest
 value by a few times."""
@@ -49,6 +52,29 @@ def excuse_unstable(judged: Judged, claim: Claim, problem: Problem) -> Judged:
         return judged
     verdict = np.where(excused, Verdict.NOISE, judged.verdict).astype(np.int8)
     return judged._replace(verdict=verdict, bound=np.where(excused, np.fmax(judged.bound, wobble), judged.bound))
+
+
+def excuse_narrow(judged: Judged, problem: Problem, outputs: Outputs, coordinates: Coordinates, i: int) -> Judged:
+    """The verdicts of a single precision input, with accusations withdrawn where the rule, asked in double precision, is right:
+    then what is wrong is its own rounding, as that of 1 - tanh(x)^2 is for large x.
+    """
+    wrong = among(judged.verdict, FAILING)
+    if not wrong.any():
+        return judged
+    wider = replace(problem, inputs=tuple(x._replace(value=wide(x.value)) for x in problem.inputs))
+    try:
+        found = [np.asarray(y) for y in problem.primal(*[x.value for x in wider.inputs])]
+        pulled = wider.pullback([x.value for x in wider.inputs])
+        double = Outputs(outputs.names, found, pulled.differentiable)
+        a = backward_claim(double, coordinates, i)(wider, 1.0)
+    except (GradcheckError, ArithmeticError, ValueError, TypeError):
+        return judged
+    if a.shape != judged.claimed.shape:
+        return judged
+    with np.errstate(all="ignore"):
+        right = wrong & (np.abs(a - judged.numeric) <= NARROW * np.abs(judged.numeric) + judged.bound)
+        bound = np.where(right, np.fmax(judged.bound, np.abs(judged.claimed - judged.numeric)), judged.bound)
+    return judged._replace(verdict=np.where(right, Verdict.NOISE, judged.verdict).astype(np.int8), bound=bound)
 
 
 def changes_of(claim: Claim, problem: Problem, claimed: Array) -> Array:

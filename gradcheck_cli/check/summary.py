@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,14 @@ def by_policy(verdict: Array, kinks: str) -> Array:
     if kinks == "skip":
         return np.where(kink, np.int8(Verdict.SKIPPED), verdict)
     return verdict
+
+
+def undecided_at_kinks(result: InputResult) -> InputResult:
+    """The same, but what is wrong is undecided."""
+    verdicts = np.where(among(result.verdicts, FAILING), np.int8(Verdict.NEAR_KINK), result.verdicts)
+    entries = tuple(entry._replace(verdict=Verdict.NEAR_KINK) for entry in result.mismatches)
+    shown = (*result.undecided, *entries)[:SHOWN]
+    return replace(result, verdict="inconclusive", verdicts=verdicts, mismatches=(), undecided=shown)
 
 
 def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinates, kinks: str, **rest: Any) -> InputResult:

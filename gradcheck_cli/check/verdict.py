@@ -130,7 +130,7 @@ def judge(
         started_flat = slopes.flat[0]
         disagree = (error > tol + E) & (error / MARGIN > E) & ~backed & (rounding_explains | deep)
         disagree &= ~off_the_curve(slopes, found, f)
-        disagree &= error > reach + E
+        disagree &= np.isfinite(a) & (error > reach + E)
         disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & seconded & ~still_growing(slopes, f)
         # A forward that never moves, or not before a kink, has slope 0 to within the rounding of its longest flat step.
         disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high

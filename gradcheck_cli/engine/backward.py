@@ -15,25 +15,29 @@ from gradcheck_cli.errors import GraphError
 
 
 def backward(
-    outputs: Sequence[Tensor],
-    gradients: Sequence[Any],
+    outputs: Tensor | Sequence[Tensor],
+    gradients: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
     """Accumulate the pullback of `gradients` into the `grad` of every leaf below `outputs`.
 
-    With `inputs` only into theirs; among them may be tensors that are no leaves, which retain their grad from then on.
+    There is one gradient for each output; those of single numbers may be None, or all left out. With `inputs` only into
+    theirs; among them may be tensors that are no leaves, which retain their grad from then on.
     """
+    outs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    if not isinstance(gradients, list | tuple):
+        gradients = (None,) * len(outs) if gradients is None else (gradients,)
     if inputs is None:
-        _pull_back(outputs, gradients, None, retain_graph, create_graph)
+        _pull_back(outs, gradients, None, retain_graph, create_graph)
         return
     ends = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     if not ends:
         raise GraphError("inputs of backward() must not be empty; leave it out for all leaves")
     for x in ends:
         x.retain_grad()
-    _pull_back(outputs, gradients, _Wanted([edge_of(x) for x in ends], accumulate=True), retain_graph, create_graph)
+    _pull_back(outs, gradients, _Wanted([edge_of(x) for x in ends], accumulate=True), retain_graph, create_graph)
 
 
 def grad(
@@ -50,6 +54,8 @@ def grad(
     """
     outs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
     ins = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if not ins:
+        raise GraphError("inputs of grad() must not be empty")
     if not isinstance(grad_outputs, list | tuple):
         grad_outputs = (grad_outputs,) * len(outs)
     for i, x in enumerate(ins):

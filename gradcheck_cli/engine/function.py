@@ -233,8 +233,8 @@ class Context:
 class Function:
     """Subclass with static methods `forward(ctx, *args)` and `backward(ctx, *grad_outputs)`; call `Name.apply(*args)`.
 
-    backward returns one gradient (or None) per argument of forward, with exactly that argument's shape and dtype. It is
-    written with tensors, so it can itself be differentiated. The node is named after the class.
+    backward returns one gradient (or None) per argument of forward, with exactly that argument's shape and dtype; any None
+    after them is no matter. It is written with tensors, so it can itself be differentiated. The node is named after the class.
     """
 
     @staticmethod
@@ -287,7 +287,7 @@ class Function:
         def rule(grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
             tensors = [g if g is None or isinstance(g, Tensor) else Tensor._wrap(g) for g in grads]
             found = cls.backward(ctx, *tensors)
-            return found if isinstance(found, tuple | list) else (found,)
+            return _without_spare_nones(found, len(args)) if isinstance(found, tuple | list) else (found,)
 
         name, arrays = cls.__name__ + "Backward", [y.data for y in outputs]
         node = CustomNode(name, args, arrays, rule, materialize=ctx.materialize_grads)
@@ -310,6 +310,11 @@ class Function:
         if id(y) in ctx._not_differentiable or y.dtype.kind not in "fc":
             return y.detach()
         return Tensor._wrap(y.data, node, k)
+
+
+def _without_spare_nones(found: Sequence[Any], count: int) -> Sequence[Any]:
+    """Without what is None beyond the number of arguments: PyTorch accepts it."""
+    return found[:count] if all(g is None for g in found[count:]) else found
 
 
 def _note_views_of(args: Sequence[Any], y: Tensor) -> None:

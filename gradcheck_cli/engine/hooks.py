@@ -90,8 +90,8 @@ def as_tensor(g: Any) -> Tensor:
 
 def _retain(tensor: Tensor, g: Tensor) -> None:
     """Add to the `grad` of a tensor that is no leaf."""
-    old = tensor.grad
-    tensor.grad = g.clone() if old is None else old + g
+    old = tensor._grad
+    tensor._grad = g.clone() if old is None else old + g
 
 
 def _all_replaced(hook: Hook, groups: tuple[Sequence[Any], ...], metas: Sequence[Any], create_graph: bool) -> list[Any]:

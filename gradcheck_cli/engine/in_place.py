@@ -159,7 +159,7 @@ def _slices_node(base: Tensor, value: Tensor, view: View) -> Node:
 def _set_history(x: Tensor, node: Node, output_nr: int) -> None:
     """Make `node` what made `x`; a gradient that is to be retained is that of the new value."""
     retains = x.stop_retaining()
-    x.grad_fn, x.output_nr, x.requires_grad = node, output_nr, True
+    x.grad_fn, x.output_nr, x._requires_grad = node, output_nr, True
     if retains:
         x.retain_grad()
 

@@ -173,13 +173,13 @@ class AccumulateGrad(Node):
         A first gradient is copied, so that no two leaves share an array.
         """
         (g,) = grads
-        x, old = self.variable, self.variable.grad
-        if not x.requires_grad:  # switched off, or detached in place, after the forward
+        x, old = self.variable, self.variable._grad
+        if not x._requires_grad:  # switched off, or detached in place, after the forward
             return ()
         if create_graph:  # astype is a copy that can be differentiated
-            x.grad = TABLE["astype"](g, x.dtype) if old is None else old + g
+            x._grad = TABLE["astype"](g, x.dtype) if old is None else old + g
         elif old is None:
-            x.grad = Tensor._wrap(np.array(g, dtype=x.dtype))
+            x._grad = Tensor._wrap(np.array(g, dtype=x.dtype))
         else:
             np.add(old.data, g, out=old.data, casting="same_kind")
             modified(old.data)
@@ -196,7 +196,7 @@ def edge_of(value: Any) -> Edge:
 
     The leaf only refers to it weakly: the graph keeps it, and a leaf is freed with its last user.
     """
-    if type(value) is not Tensor or not value.requires_grad:
+    if type(value) is not Tensor or not value._requires_grad:
         return (None, 0)
     if value.grad_fn is not None:
         return (value.grad_fn, value.output_nr)

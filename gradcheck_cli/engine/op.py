@@ -185,7 +185,7 @@ class Op:
         many = type(y) is tuple
         wanted: tuple[int, ...] = ()
         if MODE.enabled:
-            wanted = tuple([i for i, x in enumerate(inputs) if type(x) is Tensor and x.requires_grad and self.rule(i)])
+            wanted = tuple([i for i, x in enumerate(inputs) if type(x) is Tensor and x._requires_grad and self.rule(i)])
         if not wanted or (not many and y.dtype.kind not in "fc"):
             found = tuple(map(Tensor._wrap, y)) if many else Tensor._wrap(y)
         else:

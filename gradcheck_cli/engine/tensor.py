@@ -50,13 +50,16 @@ class Tensor(Operand):
         "__weakref__",
         "_accumulator",
         "_extras",
+        "_grad",
+        "_requires_grad",
         "data",
-        "grad",
         "grad_fn",
         "name",
         "output_nr",
-        "requires_grad",
     )
+
+    def __init_subclass__(cls, **_: Any) -> None:
+        raise TypeError("Tensor cannot be subclassed: keep a tensor in an attribute, or write an operation as a Function")
 
     def __init__(
         self, data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None, name: str = ""
@@ -67,9 +70,9 @@ class Tensor(Operand):
         if requires_grad and not np.issubdtype(array.dtype, np.inexact):
             raise GraphError(f"only floating and complex tensors can require grad, this one is {array.dtype}")
         self.data: np.ndarray[Any, Any] = array
-        self.requires_grad = requires_grad
+        self._requires_grad = bool(requires_grad)
         self.name = name
-        self.grad: Tensor | None = None
+        self._grad: Tensor | None = None
         self.grad_fn: Node | None = None
         self.output_nr = 0
         self._accumulator: Callable[[], Node | None] | None = None
@@ -80,9 +83,9 @@ class Tensor(Operand):
         """A tensor around `array` itself, without a copy: how ops make their results."""
         self = cls.__new__(cls)
         self.data = array if isinstance(array, np.ndarray) else np.asarray(array)
-        self.requires_grad = grad_fn is not None
+        self._requires_grad = grad_fn is not None
         self.grad_fn, self.output_nr = grad_fn, output_nr
-        self.grad = self._accumulator = None
+        self._grad = self._accumulator = None
         self.name, self._extras = "", None
         return self
 
@@ -106,6 +109,30 @@ class Tensor(Operand):
     def dtype(self) -> Any:
         """The array's dtype."""
         return self.data.dtype
+
+    # What the engine itself reads and writes are the slots behind the next two: recording an op pays for no check.
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded; to be set on leaves only."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        self.requires_grad_(requires_grad)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward has accumulated; to be set to None, or to a tensor of this shape and dtype."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Tensor | None) -> None:
+        if grad is not None and not isinstance(grad, Tensor):
+            raise TypeError(f"assigned grad must be a Tensor or None, not {type(grad).__name__}")
+        if grad is not None and (grad.shape, grad.dtype) != (self.shape, self.dtype):
+            found, own = (f"shape {x.shape} and dtype {x.dtype}" for x in (grad, self))
+            raise GraphError(f"assigned grad has {found}, but the tensor has {own}")
+        self._grad = grad
 
     @property
     def is_leaf(self) -> bool:
@@ -141,7 +168,7 @@ class Tensor(Operand):
         """Take this tensor itself out of the graph: it becomes a leaf. Raises InPlaceError for a view."""
         if self._extras is not None and self._extras.view is not None:
             raise InPlaceError("a view cannot be detached in place; use detach() instead")
-        self.grad_fn, self.output_nr, self.requires_grad = None, 0, False
+        self.grad_fn, self.output_nr, self._requires_grad = None, 0, False
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -150,7 +177,7 @@ class Tensor(Operand):
             raise GraphError("you can only change requires_grad of leaf tensors; use detach() first")
         if requires_grad and not np.issubdtype(self.dtype, np.inexact):
             raise GraphError(f"only floating and complex tensors can require grad, this one is {self.dtype}")
-        self.requires_grad = requires_grad
+        self._requires_grad = bool(requires_grad)
         return self
 
     def retain_grad(self) -> None:

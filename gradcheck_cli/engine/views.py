@@ -1,7 +1,7 @@
 """Views: tensors that show the memory of another one, their base.
 
 When the base, or another of its views, is modified in place and thereby becomes the result of a new operation, a view
-has to be the view of that result. Its place in the graph (`grad_fn`, `output_nr`, `requires_grad`) is then *deleted*,
+has to be the view of that result. Its place in the graph (`grad_fn`, `output_nr`, `_requires_grad`) is then *deleted*,
 and made anew on the next look at it (`Tensor.__getattr__`), by repeating on the base the steps that made the view.
 So only tensors that were overtaken pay for it.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Steps = tuple[tuple[str, dict[str, Any]], ...]
 
-PLACE = ("grad_fn", "output_nr", "requires_grad")
+PLACE = ("grad_fn", "output_nr", "_requires_grad")
 """What a view that was overtaken has to find anew."""
 
 REASONS = {
@@ -119,7 +119,7 @@ def find_place(y: Tensor) -> None:
     assert extras.view is not None
     base, origin = extras.view.base, extras.view.origin
     if not base.requires_grad:  # it was detached in place
-        y.grad_fn, y.output_nr, y.requires_grad = None, 0, False
+        y.grad_fn, y.output_nr, y._requires_grad = None, 0, False
     elif origin:
         raise InPlaceError(
             "this tensor is a view whose base, or another view of its base, has been modified in place, and it cannot "
@@ -132,7 +132,7 @@ def find_place(y: Tensor) -> None:
                 found = follow(base, extras.view.steps)
         finally:
             MODE.made = made
-        y.grad_fn, y.output_nr, y.requires_grad = found.grad_fn, found.output_nr, True
+        y.grad_fn, y.output_nr, y._requires_grad = found.grad_fn, found.output_nr, True
     base._own_extras().add_view(y)
     if extras.retains and y.requires_grad:
         y.retain_grad()

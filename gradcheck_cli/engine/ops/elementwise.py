@@ -148,10 +148,14 @@ log1p = elementwise("log1p(x)", x=lambda g, x: g / (1.0 + x), at=between(-0.5, 2
 
 
 def _power_base(g: Any, x1: Any, x2: Any) -> Any:
-    """G x2 x1^(x2-1); zero where the exponent is, also at x1 = 0."""
+    """G x2 x1^(x2-1); zero at 0^0 and nan^0.
+
+    Not where the exponent alone is zero: it has a slope there.
+    """
     if isinstance(x2, int | float):
         return g * 0.0 if x2 == 0 else g * (x2 * x1 ** (x2 - 1))
-    return where(x2 == 0, 0.0, g * (x2 * x1 ** where(x2 == 0, 1.0, x2 - 1.0)))
+    nothing = (x2 == 0) & ((x1 == 0) | (x1 != x1))
+    return where(nothing, 0.0, g * (x2 * where(nothing, 1.0, x1) ** (x2 - 1.0)))
 
 
 power = elementwise(
@@ -178,10 +182,18 @@ logaddexp = elementwise(
     calls=PAIRS,
     exact="log(exp(x1) + exp(x2))",
 )
+
+
+def _xlogy_of_y(g: Any, x1: Any, x2: Any) -> Any:
+    """G x1/x2; zero where both are."""
+    nothing = (x1 == 0) & (x2 == 0)
+    return g * where(nothing, 0.0, x1 / where(nothing, 1.0, x2))
+
+
 xlogy = elementwise(
     "xlogy(x1, x2)",
     x1=lambda g, x2: xlogy(g, x2),
-    x2=lambda g, x1, x2: g * where(x1 == 0, 0.0, x1 / where(x1 == 0, 1.0, x2)),
+    x2=_xlogy_of_y,
     forward=lambda x1, x2: np.where(
         (np.equal(x1, 0)) & ~np.isnan(x2), 0.0, np.multiply(x1, np.log(np.where(np.equal(x1, 0), 1.0, x2)))
     ),
@@ -194,8 +206,12 @@ xlogy = elementwise(
 sin = elementwise("sin(x)", x=lambda g, x: g * cos(x), exact="sin(x)")
 cos = elementwise("cos(x)", x=lambda g, x: -g * sin(x), exact="cos(x)")
 tan = elementwise("tan(x)", x=lambda g, y: g * (1.0 + y * y), at=between(-1.2, 1.2), exact="tan(x)")
-arcsin = elementwise("arcsin(x)", x=lambda g, x: g / sqrt((1.0 - x) * (1.0 + x)), at=unit, exact="asin(x)")
-arccos = elementwise("arccos(x)", x=lambda g, x: -g / sqrt((1.0 - x) * (1.0 + x)), at=unit, exact="acos(x)")
+# 1 - x^2, which keeps its digits near 1, and whose slope keeps them near 0.
+one_minus_square = elementwise(
+    "_one_minus_square(x)", x=lambda g, x: g * (-2.0 * x), forward=lambda x: (1.0 - x) * (1.0 + x), at=unit, exact="1 - x**2"
+)
+arcsin = elementwise("arcsin(x)", x=lambda g, x: g / sqrt(one_minus_square(x)), at=unit, exact="asin(x)")
+arccos = elementwise("arccos(x)", x=lambda g, x: -g / sqrt(one_minus_square(x)), at=unit, exact="acos(x)")
 arctan = elementwise("arctan(x)", x=lambda g, x: g / (1.0 + x * x), exact="atan(x)")
 
 
@@ -215,11 +231,38 @@ arctan2 = elementwise(
 )
 sinh = elementwise("sinh(x)", x=lambda g, x: g * cosh(x), exact="sinh(x)")
 cosh = elementwise("cosh(x)", x=lambda g, x: g * sinh(x), exact="cosh(x)")
-# 1 - y*y would lose every digit in the tails.
-tanh = elementwise("tanh(x)", x=lambda g, x: g / square(cosh(x)), exact="tanh(x)")
-arcsinh = elementwise("arcsinh(x)", x=lambda g, x: g / sqrt(x * x + 1.0), exact="asinh(x)")
-arccosh = elementwise("arccosh(x)", x=lambda g, x: g / sqrt((x - 1.0) * (x + 1.0)), at=between(1.2, 3.0), exact="acosh(x)")
-arctanh = elementwise("arctanh(x)", x=lambda g, x: g / ((1.0 - x) * (1.0 + x)), at=unit, exact="atanh(x)")
+
+
+def _decay(x: Any) -> Any:
+    """The one of exp(x) and exp(-x) that is small."""
+    return np.exp(np.where(x.real > 0, -x, x))
+
+
+def _sech(x: Any) -> Any:
+    """1 / cosh(x), which has no complex infinities in the tails."""
+    if np.asarray(x).dtype.kind != "c":
+        return 1.0 / np.cosh(x)
+    far = np.abs(x.real) > 20.0
+    return np.where(far, 2.0 * _decay(x), 1.0 / np.cosh(np.where(far, 0.0, x)))
+
+
+# In the tails 1 - y*y would lose every digit, and the derivative of 1/cosh^2 be infinity times zero.
+sech = elementwise("_sech(x)", x=lambda g, x, y: -g * (y * tanh(x)), forward=_sech, exact="sech(x)")
+tanh = elementwise("tanh(x)", x=lambda g, x: g * square(sech(x)), exact="tanh(x)")
+
+
+def _arcsinh_rule(g: Any, x: Any) -> Any:
+    """G / sqrt(x^2 + 1)
+
+    Of large real numbers too, whose squares overflow; NumPy's hypot knows no complex ones.
+    """
+    return g / (sqrt(x * x + 1.0) if x.dtype.kind == "c" else hypot(x, 1.0))
+
+
+arcsinh = elementwise("arcsinh(x)", x=_arcsinh_rule, exact="asinh(x)")
+# Two roots, because that of the product has the other sign where the real part is negative.
+arccosh = elementwise("arccosh(x)", x=lambda g, x: g / (sqrt(x - 1.0) * sqrt(x + 1.0)), at=between(1.2, 3.0), exact="acosh(x)")
+arctanh = elementwise("arctanh(x)", x=lambda g, x: g / one_minus_square(x), at=unit, exact="atanh(x)")
 
 
 def _sinc_slope(x: Any) -> Any:
@@ -244,11 +287,15 @@ sinc = elementwise("sinc(x)", x=lambda g, x: g * _sinc_slope(x), at=away_from(0)
 
 
 def _sigmoid(x: Any) -> Any:
+    if np.asarray(x).dtype.kind == "c":
+        small = _decay(x)
+        return np.where(x.real > 0, 1.0, small) / (1.0 + small)
     with np.errstate(over="ignore"):
         return 1.0 / (1.0 + np.exp(-x))
 
 
-sigmoid = elementwise("sigmoid(x)", x=lambda g, x, y: g * (y * sigmoid(-x)), forward=_sigmoid, exact="1 / (1 + exp(-x))")
+# y(1 - y), as one square, whose derivatives keep their digits at 0 and in the tails.
+sigmoid = elementwise("sigmoid(x)", x=lambda g, x: g * square(0.5 * sech(0.5 * x)), forward=_sigmoid, exact="1 / (1 + exp(-x))")
 softplus = elementwise(
     "softplus(x)", x=lambda g, x: g * sigmoid(x), forward=lambda x: np.logaddexp(0.0, x), exact="log1p(exp(x))"
 )
