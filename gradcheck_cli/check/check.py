@@ -26,8 +26,9 @@ from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.purity import Answers, check_answers, check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, overall
 from gradcheck_cli.check.stability import backward_claim, excuse_narrow, excuse_unstable
-from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks
-from gradcheck_cli.check.verdict import Tolerance
+from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks, worst_of_columns
+from gradcheck_cli.check.ties import excuse_ties
+from gradcheck_cli.check.verdict import FAILING, Tolerance, among
 from gradcheck_cli.check.witness import complex_step
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import GradcheckError, RuleError
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from gradcheck_cli.check.forward_rule import ForwardRule
 
 Array = np.ndarray[Any, Any]
-LOOKED_INSIDE = 8
-"""Blocks of which the entries are looked at, where a number that stands for a block is wrong."""
+LOOKED_INSIDE = 16
+"""Directions of which the entries are looked at, where numbers that stand for blocks are wrong."""
 FLOAT32_RTOL = 1e-4
 """A rule that works in float32 is judged by no less: its own rounding is about 1e-6 of its row."""
 
@@ -228,6 +229,8 @@ class _Check:
             judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
             self.settled += settled
         judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
+        if among(judged.verdict, FAILING).any():
+            judged = excuse_ties(judged, d)
         if narrow:
             judged = excuse_narrow(judged, problem, outputs, coordinates, i)
         view = None
@@ -255,12 +258,14 @@ class _Check:
             self._judge_again(i, planner.without_blocks(i), pulled, outputs)
 
     def _look_inside(self, i: int, pulled: Pulled, outputs: Outputs, directions: Directions) -> None:
-        """Look at the entries behind the worst numbers, until one is wrong. Where there are only kinks, none can be told wrong:
-        a combination of subgradients need not lie between the slopes on the two sides.
+        """Look at the entries behind each direction's worst number, until one is wrong.
+
+        Where there are only kinks, none can be told wrong: a combination of subgradients need not lie between the slopes on the
+        two sides.
         """
         whole, kinks = self.inputs[-1], []
-        for worst in whole.mismatches[:LOOKED_INSIDE]:
-            block = directions.block(worst.input_index[0], worst.output_index[0])
+        for k, j in worst_of_columns(whole)[:LOOKED_INSIDE]:
+            block = directions.block(j, k)
             found = self._judge_again(i, block, pulled, outputs) if block.size * len(block.seen) <= FULL_ENTRIES else None
             kinks.append(found is not None and found.verdict != "fail" and found.kinks > 0)
             if self.inputs[-1] is not whole:

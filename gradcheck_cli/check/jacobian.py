@@ -86,9 +86,6 @@ class Comparison:
         self._excuse_zero_times_infinity()
         nowhere = ~np.isfinite(self.d.coordinates.x)[:, None] & among(self.verdict, FAILING)
         self.verdict[nowhere] = Verdict.NOT_FINITE
-        if not self.d.coordinates.single:
-            # The kinks of several entries at once: what subgradients of each add up to lies anywhere.
-            self.verdict[self.verdict == Verdict.KINK_OUTSIDE] = Verdict.NEAR_KINK
         return Judged(self.a, self.numeric, self.bound, self.verdict)
 
     def _excuse_zero_times_infinity(self) -> None:
@@ -331,9 +328,7 @@ class Comparison:
                 self._decide(part, slopes, f[members], last, complete=True)
                 open_now = self.verdict[part.column, part.output] == Verdict.UNSETTLED
                 # Slopes that grow without end towards the border have no limit: nothing is accused there.
-                growing = (np.all(np.abs(D[:-1]) > 1.1 * np.abs(D[1:]), axis=0) | logarithmic(D, steps)) & (
-                    exponents[0] <= DEEP
-                )
+                growing = without_end(D, steps) & (exponents[0] <= DEEP)
                 edge = open_now & growing
                 self._settle(part.only(edge), np.full(edge.sum(), Verdict.EDGE))
         self._wish(group, DOWN)
@@ -370,6 +365,8 @@ class Comparison:
         else:
             # What may be a kink is looked at further down before anything is said.
             verdict[kink | (jump & (verdict != Verdict.AGREE))] = Verdict.UNSETTLED
+        steep = without_end(np.abs(slopes.D) + slopes.asym, slopes.h) & np.isinf(a)
+        verdict[steep] = Verdict.EDGE if deep else Verdict.UNSETTLED
         self.numeric[column, output], self.bound[column, output] = D, E
         # Nothing is accused before steps as short as the coordinate itself, or as what may be a spike, have been heard.
         unheard = self._own_scales(column) < group.exponents[0] + 10
@@ -377,7 +374,7 @@ class Comparison:
             unheard |= off_the_line(slopes, found, f)
         unheard &= among(verdict, FAILING)
         verdict[unheard] = Verdict.UNSETTLED
-        further = kink | jump | unheard
+        further = kink | jump | unheard | steep
         if not deep:
             with np.errstate(all="ignore"):
                 hiding = np.abs(a - D) <= reach + E
@@ -428,14 +425,17 @@ UP, DOWN, DENSER = 1, 2, 4
 """Which steps an open entry asks for next."""
 
 
-def logarithmic(D: Array, h: Array) -> Array:
-    """Whether one-sided slopes, (steps, entries), grow like log h at the four shortest steps, to a tenth."""
+def without_end(D: Array, h: Array) -> Array:
+    """Whether slopes, (steps, entries), grow by a tenth or more from each step to the next shorter one; or, to a tenth, like
+    log h at the four shortest.
+    """
+    growing: Array = np.all(np.abs(D[:-1]) > 1.1 * np.abs(D[1:]), axis=0)
     if len(D) < 4:
-        return np.zeros(D.shape[1], bool)
+        return growing
     rate = (D[:3] - D[1:4]) / np.diff(np.log(np.abs(h[:4])), axis=0)
     size = np.abs(rate)
-    same: Array = np.all(np.sign(rate) == np.sign(D[0]), axis=0) & (np.min(size, axis=0) > 0.9 * np.max(size, axis=0))
-    return same
+    steadily: Array = np.all(np.sign(rate) == np.sign(D[0]), axis=0) & (np.min(size, axis=0) > 0.9 * np.max(size, axis=0))
+    return growing | steadily
 
 
 class _Entries(NamedTuple):

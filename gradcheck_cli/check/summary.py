@@ -36,6 +36,17 @@ def by_policy(verdict: Array, kinks: str) -> Array:
     return verdict
 
 
+def worst_of_columns(result: InputResult) -> list[tuple[int, int]]:
+    """(row, column) of the wrong entry with the largest relative error in each column that has one, the worst first."""
+    with np.errstate(all="ignore"):
+        relative = np.abs(result.claimed - result.numeric) / np.maximum(np.abs(result.claimed), np.abs(result.numeric))
+    badness = np.where(among(result.verdicts, FAILING), np.nan_to_num(relative, nan=np.inf), -1.0)
+    rows = np.argmax(badness, axis=0)
+    largest = badness[rows, np.arange(len(rows))]
+    order = np.argsort(-largest, kind="stable")
+    return [(int(rows[j]), int(j)) for j in order if largest[j] >= 0]
+
+
 def undecided_at_kinks(result: InputResult) -> InputResult:
     """The same, but what is wrong is undecided."""
     verdicts = np.where(among(result.verdicts, FAILING), np.int8(Verdict.NEAR_KINK), result.verdicts)

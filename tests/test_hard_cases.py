@@ -1,0 +1,217 @@
+"""Right rules at points where a check can go astray, none of which may be called wrong; and wrong ones that hide there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck_cli import ops, verify
+
+rng = np.random.default_rng(41)
+
+
+def judged(forward: Any, x: Any, rule: Any) -> Any:
+    (check,) = verify(forward, [np.asarray(x)], backward=rule).checks
+    return check
+
+
+def softmax(x: Any) -> Any:
+    e = np.exp(x - x.max())
+    return e / e.sum()
+
+
+def softmax_rule(g: Any, x: Any) -> Any:
+    y = softmax(x)
+    return y * (g - np.sum(g * y))
+
+
+# Digits that cancel inside a right rule.
+
+GAPS = (5.0, 15.0, 18.0, 22.0, 25.0, 30.0, 33.0, 35.0, 36.0, 36.5, 37.0, 38.0, 40.0, 60.0, 100.0, 700.0, 1000.0)
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_saturated_softmax(gap, offset):
+    for x in ([0.0, gap], [1.0, gap + 1, 0.5], [-gap, 0.3, 0.0, gap / 2]):
+        found = judged(softmax, np.array(x) + offset, softmax_rule)
+        assert found.verdict != "fail", [f.message for f in found.findings]
+        (of_tensors,) = verify(lambda x: ops.softmax(x, 0), [np.array(x) + offset]).checks
+        assert of_tensors.verdict != "fail"
+        if gap <= 18:
+            assert (found.verdict, of_tensors.verdict) == ("pass", "pass")
+
+
+@pytest.mark.parametrize("gap", [15.0, 30.0, 36.0])
+def test_saturated_softmax_that_is_wrong(gap):
+    def rule(g: Any, x: Any) -> Any:
+        return softmax_rule(g, x) + np.array([1e-6, 0.0, 0.0]) * g[1]
+
+    assert judged(softmax, [1.0, gap + 1, 0.5], rule).verdict == "fail"
+    assert judged(softmax, [1.0, gap + 1, 0.5], lambda g, x: np.maximum(softmax_rule(g, x), 0)).verdict == "fail"
+
+
+A, b = rng.standard_normal((7, 3)), rng.standard_normal(7)
+W = np.linalg.lstsq(A, b, rcond=None)[0]
+
+
+def test_at_a_minimum_the_gradient_is_all_rounding():
+    found = judged(lambda w: np.sum((A @ w - b) ** 2), W, lambda g, w: 2 * g * A.T @ (A @ w - b))
+    assert found.verdict != "fail"
+    found = judged(lambda w: np.sum((A @ w - b) ** 2), W, lambda g, w: 2 * g * A.T @ (A @ w - b) + 1e-6 * g)
+    assert found.verdict == "fail"
+
+
+def test_a_sum_that_does_not_change():
+    assert (
+        judged(lambda x: np.sum(softmax(x)), rng.standard_normal(6), lambda g, x: softmax_rule(g + 0 * x, x)).verdict != "fail"
+    )
+
+
+@pytest.mark.parametrize("x", [[5.0, 0.3, 8.0], [9.0, 12.0, 0.1]])
+def test_single_precision_that_saturates(x):
+    single = np.array(x, np.float32)
+    assert judged(np.tanh, single, lambda g, x: g * (1 - np.tanh(x) ** 2)).verdict != "fail"
+    found = judged(np.tanh, single, lambda g, x: g * (1 - np.tanh(x) ** 2) * np.float32(1.01))
+    assert found.verdict == "fail"
+
+
+def test_single_precision_in_a_spec(tmp_path):
+    spec = tmp_path / "a.yaml"
+    spec.write_text(
+        "functions:\n"
+        "  tanh32:\n"
+        "    inputs: {x: {value: [5.0, 0.3, 8.0], dtype: float32}}\n"
+        "    forward: tanh(x)\n"
+        "    backward: {x: grad * (1 - out**2)}\n"
+        "  wrong:\n"
+        "    inputs: {x: {value: [5.0, 0.3, 8.0], dtype: float32}}\n"
+        "    forward: tanh(x)\n"
+        "    backward: {x: grad * (1 - out**2) * 1.01}\n"
+    )
+    assert [c.verdict for c in verify(spec).checks] == ["inconclusive", "fail"]
+
+
+def test_an_output_of_single_precision():
+    def rule(g: Any, x: Any) -> Any:
+        return g.astype(np.float64) * np.cos(x)
+
+    assert judged(lambda x: np.sin(x).astype(np.float32), [0.3, 1.2], rule).verdict != "fail"
+
+
+# Scales.
+
+
+@pytest.mark.parametrize("width", [1e-4, 1e-8, 1e-12])
+@pytest.mark.parametrize("height", [1.0, 1e-6])
+@pytest.mark.parametrize("beside", [1.0, 1e6])
+def test_short_scales_beside_long_ones(width, height, beside):
+    def forward(x: Any) -> Any:
+        return height * np.tanh(x[0] / width) + x[1] / beside
+
+    def rule(g: Any, x: Any) -> Any:
+        return g * np.array([height / width / np.cosh(x[0] / width) ** 2, 1 / beside])
+
+    assert judged(forward, [0.8 * width, beside], rule).verdict != "fail"
+    if width * beside >= 1e-4:
+        found = judged(forward, [0.8 * width, beside], lambda g, x: rule(g, x) * np.array([1.01, 1.0]))
+        assert found.verdict == "fail"
+
+
+@pytest.mark.parametrize("width", [1e-6, 1e-7, 1e-8])
+@pytest.mark.parametrize("height", [1e-2, 1e-4, 1e-6])
+def test_a_spike_on_a_smooth_background(width, height):
+    def forward(x: Any) -> Any:
+        return x**2 + height / (1 + ((x - 1) / width) ** 2)
+
+    def rule(g: Any, x: Any) -> Any:
+        u = (x - 1) / width
+        return g * (2 * x - 2 * height * u / width / (1 + u**2) ** 2)
+
+    assert judged(forward, [1 + 0.6 * width], rule).verdict != "fail"
+    assert judged(forward, [1 + 0.6 * width], lambda g, x: g * 2 * x).verdict != "pass"
+
+
+@pytest.mark.parametrize(("k", "error"), [(300.0, 1e-6), (365.13, 1e-6), (1155.0, 1e-5), (3651.0, 1e-4)])
+@pytest.mark.parametrize("x", [[0.0], [0.0, 1.0]])
+def test_at_an_inflection_point(k, error, x):
+    factor = np.ones(len(x))
+    factor[0] -= error
+    assert judged(lambda x: np.sin(k * x), x, lambda g, x: g * k * np.cos(k * x)).verdict == "pass"
+    assert judged(lambda x: np.sin(k * x), x, lambda g, x: g * k * np.cos(k * x) * factor).verdict == "fail"
+
+
+# Rules that are nonlinear where nobody looks.
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda g: np.clip(g, -3e3, 3e3),
+        lambda g: g * min(1.0, 1e4 / np.linalg.norm(g)) if np.any(g) else g,
+        lambda g: np.where(np.abs(g) < 1e-8, 0.0, g),
+        lambda g: g * 1.5 if np.all(g == g.flat[0]) and g.flat[0] else g,
+    ],
+    ids=["clip", "clip of the norm", "flush", "equal cotangents"],
+)
+def test_nonlinear_far_away(change):
+    found = judged(np.sin, [0.3, 1.2, -0.4], lambda g, x: change(g) * np.cos(x))
+    assert (found.verdict, [f.code for f in found.findings]) == ("fail", ["GC110"])
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-150, 1e150, 1e300])
+def test_linear_at_extreme_scales(scale):
+    x = scale * np.array([1.0, 2.5])
+    found = judged(lambda x: np.hypot(x[0], x[1]), x, lambda g, x: g * x / np.hypot(x[0], x[1]))
+    assert found.verdict != "fail"
+
+
+# Kinks, ties and edges.
+
+
+def test_combinations_of_kinks_are_undecided():
+    M = rng.standard_normal((40, 2100))
+    x = np.maximum(rng.standard_normal(2100), 0)
+    found = verify(lambda x: M @ np.maximum(x, 0), [x], backward=lambda g, x: (M.T @ g) * (x > 0), mode="projected").checks[0]
+    assert found.verdict != "fail"
+    wrong = np.ones(2100)
+    wrong[np.argmax(x)] = 50.0
+    (found,) = verify(
+        lambda x: M @ np.maximum(x, 0), [x], backward=lambda g, x: (M.T @ g) * (x > 0) * wrong, mode="projected"
+    ).checks
+    assert found.verdict == "fail"
+
+
+@pytest.mark.parametrize("x", [[1.0, 1.0, 1.0], [1.0, 1.0, 0.0, 1.0], [2.0, 2.0, 2.0, 2.0, 5.0]])
+def test_ties(x):
+    found = judged(np.sort, x, lambda g, x: g[np.argsort(np.argsort(x, kind="stable"), kind="stable")])
+    assert found.verdict == "pass"
+    assert found.inputs[0].kinks
+    wrong = judged(np.sort, x, lambda g, x: 2 * g[np.argsort(np.argsort(x, kind="stable"), kind="stable")])
+    assert wrong.verdict == "fail"
+
+
+def test_equal_entries_are_no_excuse():
+    M = rng.standard_normal((3, 3))
+    assert judged(lambda x: M @ x, [1.0, 1.0, 1.0], lambda g, x: np.roll(M.T @ g, 1)).verdict == "fail"
+    assert judged(lambda x: x.sum() + np.median(x), np.ones(3), lambda g, x: g * np.array([2.0, 1.0, 1.0])).verdict == "pass"
+    assert judged(lambda x: x.sum() + np.median(x), np.ones(3), lambda g, x: g * np.array([3.0, 0.0, 1.0])).verdict == "fail"
+
+
+def entropy(x: Any) -> Any:
+    return np.where(x > 0, -x * np.log(np.where(x > 0, x, 1.0)), np.where(x == 0, 0.0, -np.inf))
+
+
+def test_infinite_slopes_that_grow_slowly():
+    with np.errstate(all="ignore"):
+        assert judged(entropy, [0.0, 0.5], lambda g, x: g * (-np.log(x) - 1)).verdict == "pass"
+        assert judged(entropy, [0.0, 0.5], lambda g, x: g * (-np.log(x) - 1) * np.array([1.0, 1.1])).verdict == "fail"
+        assert judged(lambda x: np.cbrt(x * x), [0.0, 0.5], lambda g, x: g * 2 / 3 / np.cbrt(x)).verdict == "pass"
+        assert judged(np.sin, [0.0, 0.5], lambda g, x: g * np.cos(x) / np.array([0.0, 1.0])).verdict == "fail"
+
+
+def test_masked_arrays_are_seen_as_they_are():
+    found = judged(lambda x: np.ma.masked_less(x, 0) * 2, [0.5, 1.0], lambda g, x: 2 * g)
+    assert found.verdict == "pass"
