@@ -1,8 +1,8 @@
 """Many small checks: `python benchmarks/many.py [--checks N] [--runs N]`.
 
-A spec of 1,000 functions, each a scalar, a short vector or a small product, is checked in one process, warm, on one thread,
-and in two processes. Printed are medians, in checks a second; and where it is installed those of PyTorch's gradcheck for the same
-functions, in its fast and its full mode, which has no file to read and no rule's contract to look at.
+A spec of 1,000 functions, each a scalar, a short vector or a small product, is checked in one process, warm, on one thread; and
+in two processes. Printed are medians, in checks a second; and where it is installed those of PyTorch's gradcheck for the same
+functions, fast and full, which has no file to read and no rule's contract to look at.
 """
 
 from __future__ import annotations
