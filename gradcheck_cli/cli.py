@@ -137,7 +137,7 @@ def run(
 
     selection = Selection(keyword=keyword, shard=shard)
     if only_list:
-        _list(paths, selection, output)
+        _list(paths, selection, settings, output)
     settings["taylor"] = True if verbose > 1 else None
     with _executor(jobs, dask) as executor:
         report = run_specs(paths, selection, settings, stop_at_first=exitfirst, executor=executor, watch=_watch)
@@ -145,12 +145,16 @@ def run(
     click.get_current_context().exit(report.exit_code)
 
 
-def _list(paths: tuple[str, ...], selection: Any, output: str | None) -> None:
-    """Print what would run, and leave."""
+def _list(paths: tuple[str, ...], selection: Any, settings: dict[str, Any], output: str | None) -> None:
+    """Print what would run, and what it would take, and leave."""
     from gradcheck_cli.planning import plan
+    from gradcheck_cli.run import outlook
 
     planned, mistakes = plan(paths, selection)
-    _write("".join(f"{clean(p.file.path)}:{p.case.location.line}  {p.name}\n" for p in planned), output)
+    _write(
+        "".join(f"{clean(p.file.path)}:{p.case.location.line}  {p.name}  {clean(outlook(p, settings))}\n" for p in planned),
+        output,
+    )
     click.echo("".join(f"{clean(str(m))}\n" for m in mistakes), err=True, nl=False)
     click.get_current_context().exit(2 if mistakes else 0 if planned else 5)
 

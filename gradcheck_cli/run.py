@@ -146,6 +146,27 @@ def run_draw(draw: Draw, overrides: Mapping[str, Any], explain: bool = True) -> 
         return _broken(item, "GC501", str(error))
 
 
+def outlook(item: Planned, overrides: Mapping[str, Any]) -> str:
+    """What a check will take, about: evaluations, memory, and how each input is looked at."""
+    import numpy as np
+
+    from gradcheck_cli.check.plan import foresee
+    from gradcheck_cli.spec.build import points_of, problem_at
+
+    given = {n: v for n, v in overrides.items() if v is not None}
+    try:
+        with np.errstate(all="ignore"):
+            found = foresee(problem_at(item.file, item.function, item.case, given))
+    except Exception as error:  # the run itself will say it, and where
+        return f"cannot be planned: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+    points = points_of(item.case, given)
+    draws = f"{points} draws of " if points > 1 else ""
+    size = max((x.bytes for x in found), default=0)
+    inputs = "; ".join(f"{x.name}: {x.what}" for x in found)
+    forwards, backwards = sum(x.forwards for x in found), max((x.backwards for x in found), default=0)
+    return f"{draws}about {forwards} forward and {backwards} backward evaluations, {size / 1e6:.1f} MB at a time; {inputs}"
+
+
 def _merged(item: Planned, results: Iterator[CheckResult | SpecError]) -> CheckResult | SpecError:
     """What all draws up to the first that is wrong say together."""
     merged: CheckResult | None = None

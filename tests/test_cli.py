@@ -281,7 +281,10 @@ def test_list(gradcheck, spec):
     outcome = gradcheck("run", "--list", spec(WRONG), "-k", "fine")
     assert outcome.code == 0
     assert [line.split("  ")[1] for line in outcome.out.splitlines()] == ["fine", "fine[larger]"]
-    assert re.search(r"a\.yaml:10  fine$", outcome.out, re.M)
+    assert re.search(
+        r"a\.yaml:10  fine  about \d+ forward and \d+ backward evaluations, 0\.0 MB at a time; x: every entry of \d",
+        outcome.out,
+    )
     assert gradcheck("run", "--list", TUTORIAL, "-k", "nothing").code == 5
     outcome = gradcheck("run", "--list", spec(INVALID, "b.yaml"), TUTORIAL)
     assert outcome.code == 2
@@ -587,3 +590,41 @@ def test_run_that_passes_imports_no_more_than_it_needs(spec):
     assert "numpy" in found
     needless = "rich scipy numpy.random difflib json shutil gradcheck_cli.api gradcheck_cli.report.table"
     assert not [name for name in needless.split() if name in found]
+
+
+LARGE = """
+functions:
+  chain:
+    inputs: {x: {shape: [3000]}}
+    forward: tanh(x)
+    backward: {x: grad / cosh(x)**2}
+  mixed:
+    inputs: {x: {shape: [3000]}}
+    forward: tanh(x) * sum(x)
+    backward: {x: grad / cosh(x)**2 * sum(x) + sum(grad * tanh(x))}
+  looping:
+    inputs: {x: {shape: [3, 4]}}
+    forward: index_set(x, 1, 3.0)
+  drawn:
+    inputs: {x: {shape: [2]}}
+    forward: x**2
+    check: {points: 3}
+  no_file:
+    inputs: {x: {file: nowhere.npy}}
+    forward: x
+"""
+
+
+def test_list_says_how_each_input_is_looked_at(gradcheck, spec):
+    chain, mixed, _, drawn, no_file = gradcheck("run", "--list", spec(LARGE)).out.splitlines()
+    assert "every entry of 9000000, in 3000 blocks of 1 x 1 at once" in chain
+    assert "64 x 64 random combinations of 9000000 entries" in mixed
+    assert "  3 draws of about " in drawn
+    assert "cannot be planned: " in no_file
+
+
+def test_verbose_says_how_each_input_was_looked_at(gradcheck, spec):
+    out = gradcheck("run", "-v", spec(LARGE), "-k", "chain or mixed or looping").out
+    assert "x: every entry of 9000000, in 3000 blocks of 1 x 1 at once" in out
+    assert "x: 64 x 64 random combinations of 9000000 entries" in out
+    assert "x: every entry of 12; copy by copy in index_set" in out

@@ -182,6 +182,11 @@ class Grouped(Coordinates):
         self.unit: Array = self.vector[self.owner]
         """and what it moves by."""
 
+    def described(self, outputs: int) -> str:
+        """How many blocks, and of which size."""
+        count = self.blocks.count
+        return f"every entry of {self.base.size * outputs}, in {count} blocks of {self.size} x {outputs // count} at once"
+
     @property
     def outside(self) -> int:
         """The coordinates of other blocks."""

@@ -16,7 +16,7 @@ from gradcheck_cli.check.contract import check_linearity
 from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
 from gradcheck_cli.check.degenerate import degenerate
 from gradcheck_cli.check.diagnosis.cause import DIAGNOSED
-from gradcheck_cli.check.differences import Differences, evaluator
+from gradcheck_cli.check.differences import Differences, Evaluator
 from gradcheck_cli.check.directions import Directions, Part
 from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_product, settle
 from gradcheck_cli.check.findings import CODES, Finding
@@ -24,7 +24,7 @@ from gradcheck_cli.check.jacobian import Comparison, Judged, classical
 from gradcheck_cli.check.plan import Planner
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.purity import Answers, check_answers, check_purity
-from gradcheck_cli.check.result import CheckResult, InputResult, overall
+from gradcheck_cli.check.result import CheckResult, InputResult, Seen, overall
 from gradcheck_cli.check.stability import backward_claim, excuse_narrow, excuse_unstable
 from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks, worst_of_columns
 from gradcheck_cli.check.ties import excuse_ties
@@ -220,7 +220,7 @@ class _Check:
         sizes = row_sizes(claimed.jacobians, every, i)
         x = problem.inputs[i]
         arrays = [wide(other.value) for other in problem.inputs]
-        evaluate = evaluator(problem.primal, problem.batched_primal, arrays, i, outputs.kept)
+        evaluate = Evaluator(problem.primal, problem.batched_primal, arrays, i, outputs.kept)
         d = Differences(lambda copies: coordinates.look(evaluate(copies)), coordinates)
         witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER
@@ -238,7 +238,8 @@ class _Check:
             from gradcheck_cli.check.taylor import taylor
 
             view = taylor(a, d)
-        result = summarise(x, judged, outputs, coordinates, self.settings.kinks, taylor=view)
+        seen = Seen(coordinates.described(outputs.size), evaluate.alone, tuple(sorted(problem.looped)))
+        result = summarise(x, judged, outputs, coordinates, self.settings.kinks, taylor=view, seen=seen)
         self.inputs.append(result)
         self.findings += findings_of(result, i in claimed.missing, x.location or problem.location)
         if problem.pushforward is not None:

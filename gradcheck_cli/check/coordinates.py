@@ -74,6 +74,10 @@ class Coordinates:
         """Number of rows of the Jacobian."""
         return outputs
 
+    def described(self, outputs: int) -> str:
+        """What is looked at, in words."""
+        return f"every entry of {self.size * outputs}"
+
     def look(self, values: Array) -> Array:
         """The rows' values, along the last axis, from the outputs'."""
         return values

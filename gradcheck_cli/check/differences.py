@@ -142,7 +142,7 @@ class Differences:
 
     def _chunks(self, copies: int) -> Iterator[slice]:
         """Parts of so many copies that one does not hold more than CHUNK_NUMBERS."""
-        width = max(1, CHUNK_NUMBERS // max(1, self.coordinates.flat.size, len(self.f0)))
+        width = copies_at_once(self.coordinates.flat.size, len(self.f0))
         return (slice(k, k + width) for k in range(0, copies, width))
 
     def wide_noise(self) -> Array:
@@ -203,6 +203,11 @@ class Differences:
             return self.evaluate(copies)
 
 
+def copies_at_once(inputs: int, outputs: int) -> int:
+    """How many copies of an input of so many numbers are evaluated at once."""
+    return max(1, CHUNK_NUMBERS // max(1, inputs, outputs))
+
+
 def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> tuple[Array, Array, Array, Array]:
     """Step, central quotient, asymmetry and flatness, from the values on both sides and the distances gone.
 
@@ -216,35 +221,41 @@ def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> 
         return total / 2, D, np.abs(F - B) / 2, (up == f0) & (down == f0)
 
 
-def evaluator(
-    primal: Callable[..., Sequence[Array]],
-    batched: Callable[[Sequence[Array], Sequence[bool]], Sequence[Array]] | None,
-    arrays: Sequence[Array],
-    position: int,
-    kept: Sequence[int],
-) -> Callable[[Array], Array]:
-    """The forward as a function of copies of the input at `position`: its `kept` outputs as rows of real numbers."""
-    width = len(outputs_as_real(primal(*map(np.array, arrays)), kept))
+class Evaluator:
+    """A forward as a function of copies of the input at `position`: its `kept` outputs as rows of real numbers."""
 
-    def one(moved: Array) -> Array:
-        given = [moved if k == position else np.array(a) for k, a in enumerate(arrays)]
-        try:
-            row = outputs_as_real(primal(*given), kept)
-        except LOST:
-            return np.full(width, np.nan)
-        return row if len(row) == width else np.full(width, np.nan)
+    def __init__(
+        self,
+        primal: Callable[..., Sequence[Array]],
+        batched: Callable[[Sequence[Array], Sequence[bool]], Sequence[Array]] | None,
+        arrays: Sequence[Array],
+        position: int,
+        kept: Sequence[int],
+    ) -> None:
+        self.primal, self.batched, self.arrays, self.position, self.kept = primal, batched, arrays, position, kept
+        self.width = len(outputs_as_real(primal(*map(np.array, arrays)), kept))
+        self.alone = 0
+        """Copies that ran one by one."""
 
-    def many(copies: Array) -> Array:
-        if batched is not None:
-            flags = [k == position for k in range(len(arrays))]
+    def __call__(self, copies: Array) -> Array:
+        """(copies, *shape) -> (copies, numbers); NaN where the forward is not defined."""
+        if self.batched is not None:
+            flags = [k == self.position for k in range(len(self.arrays))]
             try:
-                found = batched([copies if f else a for a, f in zip(arrays, flags, strict=True)], flags)
-                return np.concatenate([_rows(found[k]) for k in kept], axis=1)
+                found = self.batched([copies if f else a for a, f in zip(self.arrays, flags, strict=True)], flags)
+                return np.concatenate([_rows(found[k]) for k in self.kept], axis=1)
             except LOST:
                 pass  # one copy spoils the batch: each on its own
-        return np.stack([one(moved) for moved in copies])
+        self.alone += len(copies)
+        return np.stack([self._one(moved) for moved in copies])
 
-    return many
+    def _one(self, moved: Array) -> Array:
+        given = [moved if k == self.position else np.array(a) for k, a in enumerate(self.arrays)]
+        try:
+            row = outputs_as_real(self.primal(*given), self.kept)
+        except LOST:
+            return np.full(self.width, np.nan)
+        return row if len(row) == self.width else np.full(self.width, np.nan)
 
 
 def outputs_as_real(outputs: Sequence[Any], kept: Sequence[int]) -> Array:

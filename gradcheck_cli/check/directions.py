@@ -109,6 +109,10 @@ class Directions(Coordinates):
         """Number of combinations of outputs."""
         return len(self.rows)
 
+    def described(self, outputs: int) -> str:
+        """How many numbers stand for how many entries."""
+        return f"{len(self.columns)} x {len(self.rows)} random combinations of {self.base.size * outputs} entries"
+
     def look(self, values: Array) -> Array:
         """The combinations of outputs, along the last axis."""
         return self.rows.of(values)
@@ -174,6 +178,10 @@ class Part(Coordinates):
     def lines(self, outputs: int) -> int:
         """Number of outputs that are seen."""
         return len(self.seen)
+
+    def described(self, outputs: int) -> str:
+        """How many coordinates and outputs."""
+        return f"{self.size} coordinates and {len(self.seen)} of the outputs, entry by entry"
 
     def look(self, values: Array) -> Array:
         """The outputs that are seen, along the last axis."""

@@ -11,7 +11,7 @@ from gradcheck_cli.check.blocks import FULL_ENTRIES, Blocks, Claim, Grouped, cul
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.coordinates import Coordinates, scale_of, wide
-from gradcheck_cli.check.differences import Differences, evaluator
+from gradcheck_cli.check.differences import Differences, Evaluator, copies_at_once
 from gradcheck_cli.check.problem import Problem, Pulled
 
 Array = np.ndarray[Any, Any]
@@ -21,12 +21,42 @@ FULL_WORK = 10**9
 """Up to so many numbers are handled by the pullbacks that it takes, a gradient and a cotangent for each."""
 
 
+PROBES, CONTRACT = 22, 13
+"""Forwards and pullbacks that every input, and every rule, takes besides."""
+
+
 class Plan(NamedTuple):
     """The coordinates of every input that requires grad, by position, and what it cost to find them."""
 
     coordinates: dict[int, Coordinates]
     pullbacks: int
     forwards: int
+
+
+class Foreseen(NamedTuple):
+    """What the check of one input will be, about."""
+
+    name: str
+    what: str
+    """As `Coordinates.described`."""
+    forwards: int
+    backwards: int
+    bytes: int
+    """Of copies of the input, or of the outputs, at a time."""
+
+
+def foresee(problem: Problem) -> list[Foreseen]:
+    """What a check of the problem will be, without doing it. Raises GradcheckError, and what the forward raises."""
+    arrays = [x.value for x in problem.inputs]
+    pulled = problem.pullback(arrays)
+    outputs = Outputs(problem.outputs, [np.asarray(y) for y in problem.primal(*map(np.array, arrays))], pulled.differentiable)
+    found = []
+    for i, c in Planner(problem, pulled, outputs).plan().coordinates.items():
+        at_once = min(2 * c.size + 1, copies_at_once(c.flat.size, outputs.size))
+        backwards = sum(1 for _ in c.questions(outputs.size)) + CONTRACT
+        size = 8 * at_once * max(c.flat.size, outputs.size)
+        found.append(Foreseen(problem.inputs[i].name, c.described(outputs.size), 2 * c.size + PROBES, backwards, size))
+    return found
 
 
 class Planner:
@@ -94,7 +124,7 @@ class Planner:
             return None if leak is None else self._part(i, blocks, np.array([leak[0]]), leak[1])
         grouped = Grouped(base, blocks, scale_of(base))
         arrays = [wide(x.value) for x in self.problem.inputs]
-        d = Differences(evaluator(self.problem.primal, self.problem.batched_primal, arrays, i, self.outputs.kept), grouped)
+        d = Differences(Evaluator(self.problem.primal, self.problem.batched_primal, arrays, i, self.outputs.kept), grouped)
         stray = np.flatnonzero(strays(grouped, d.values_at, d.f0))
         mover = culprit(grouped, d.values_at, d.f0, int(stray[0])) if len(stray) else None
         self.forwards += d.evaluations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -82,6 +82,8 @@ class Problem:
     settings: Settings = field(default_factory=Settings)
     forward: Callable[..., Any] | None = None
     """The forward as a function of tensors, where it runs on the engine."""
+    looped: Collection[str] = ()
+    """The ops that `batched_primal` has run copy by copy, as it goes."""
     batched_primal: Callable[[Sequence[Array], Sequence[bool]], Sequence[Array]] | None = None
     """The forward on inputs of which the flagged ones carry a leading axis of copies."""
     pushforward: Callable[[Sequence[Array], Sequence[Array]], Sequence[Array]] | None = None

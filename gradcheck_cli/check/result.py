@@ -51,6 +51,20 @@ class Entry(NamedTuple):
         return self.error_bound / size if size else float("inf")
 
 
+class Seen(NamedTuple):
+    """How an input was looked at."""
+
+    what: str = ""
+    """As `Coordinates.described`."""
+    alone: int = 0
+    """Copies that were evaluated one by one,"""
+    looped: tuple[str, ...] = ()
+    """and the ops that ran copy by copy while the rest ran on all at once."""
+
+
+NOT_SEEN = Seen()
+
+
 @dataclass(frozen=True, eq=False)
 class InputResult:
     """One input's share of a check.
@@ -86,6 +100,8 @@ class InputResult:
     """The largest error bound among the entries that were settled."""
     diagnosis: tuple[Diagnosis, ...] = ()
     """What is likely wrong, the best explanation first."""
+    seen: Seen = NOT_SEEN
+    """How it was looked at."""
 
     @property
     def kinks(self) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +13,14 @@ from gradcheck_cli.engine.operators import Operand
 
 if TYPE_CHECKING:
     from gradcheck_cli.engine.op import Op
+
+
+class _Notes(threading.local):
+    looped: set[str] | None = None
+    """Where somebody asks: the names of the ops that ran copy by copy."""
+
+
+NOTES = _Notes()
 
 
 class Batched(Operand):
@@ -41,7 +51,10 @@ class Batched(Operand):
     def apply(self, op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run `op` on all copies; called by the op itself."""
         flags = [type(x) is Batched for x in inputs]
-        if any(map(_holds_batch, params.values())):
+        differ = any(map(_holds_batch, params.values()))
+        if NOTES.looped is not None and (differ or not op.family.batches):
+            NOTES.looped.add(op.name)
+        if differ:
             y = _one_by_one(op, inputs, params, len(self.data))
         else:
             y = op.family.batch(op, [x.data if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
@@ -52,6 +65,16 @@ class Batched(Operand):
 
     def __bool__(self) -> bool:
         raise TypeError("a batch of values has no single truth")
+
+
+@contextmanager
+def noting_loops(names: set[str]) -> Iterator[None]:
+    """Inside, the names of ops that run copy by copy are put to `names`."""
+    before, NOTES.looped = NOTES.looped, names
+    try:
+        yield
+    finally:
+        NOTES.looped = before
 
 
 def batched(function: Callable[..., Any], arrays: Sequence[Any], flags: Sequence[bool]) -> Any:

@@ -39,6 +39,11 @@ class Family:
     moves = False
     """Whether entries are only moved, so that a result may show its input's memory."""
 
+    @property
+    def batches(self) -> bool:
+        """Whether copies run at once, and not one after the other."""
+        return type(self).batch is not Family.batch
+
     def fit(self, gx: Any, shape: Shape) -> Any:
         """The rule's result as the gradient of an input of this shape."""
         return gx

@@ -13,7 +13,7 @@ from gradcheck_cli.report.formats import Options, paint
 if TYPE_CHECKING:
     from gradcheck_cli.check.dot_product import DotProduct
     from gradcheck_cli.check.findings import Finding
-    from gradcheck_cli.check.result import CheckResult, Entry, InputResult
+    from gradcheck_cli.check.result import CheckResult, Entry, InputResult, Seen
     from gradcheck_cli.check.taylor import Taylor
     from gradcheck_cli.report.report import Report
 
@@ -190,8 +190,16 @@ def _facts(check: CheckResult, options: Options) -> Iterator[str]:
         f"{check.method or 'no differences taken'}; {check.forward_evaluations} forward and "
         f"{check.backward_evaluations} backward evaluations, {check.seconds:.3f} s"
     )
+    for x in check.inputs if options.verbose > 0 else ():
+        yield f"{clean(x.name)}: {_seen(x.seen)}"
     if options.verbose > 0 and check.dot_product is not None:
         yield f"dot product: {_products(check.dot_product)}"
+
+
+def _seen(seen: Seen) -> str:
+    alone = f"; {seen.alone} copies of the input one by one" if seen.alone else ""
+    looped = f"; copy by copy in {', '.join(seen.looped)}" if seen.looped else ""
+    return f"{seen.what}{alone}{looped}"
 
 
 def _products(found: DotProduct) -> str:

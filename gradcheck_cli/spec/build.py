@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcheck_cli.check.engine_problem import as_outputs, engine_problem, engine_pullback, second_order
 from gradcheck_cli.check.problem import Input, Problem, Settings
-from gradcheck_cli.engine.batching import batched
+from gradcheck_cli.engine.batching import batched, noting_loops
 from gradcheck_cli.engine.function import CustomNode
 from gradcheck_cli.engine.modes import MODE
 from gradcheck_cli.engine.node import tensor_at
@@ -200,8 +200,11 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
     inputs = case_inputs(file, spec, case, settings.seed, point)
     plain = freeze(lambda *arrays: function.run(arrays)[0], *[x.value for x in inputs])
 
+    looped: set[str] = set()
+
     def many(arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
-        found: Sequence[Array] = batched(plain, arrays, flags)
+        with noting_loops(looped):
+            found: Sequence[Array] = batched(plain, arrays, flags)
         return found
 
     return engine_problem(
@@ -211,6 +214,7 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
         primal=plain,
         forward=function,
         batched_primal=many,
+        looped=looped,
         outputs=spec.outputs,
         settings=settings,
         pushforward=function.forward_rule if spec.jvp is not None else None,
