@@ -627,4 +627,4 @@ def test_verbose_says_how_each_input_was_looked_at(gradcheck, spec):
     out = gradcheck("run", "-v", spec(LARGE), "-k", "chain or mixed or looping").out
     assert "x: every entry of 9000000, in 3000 blocks of 1 x 1 at once" in out
     assert "x: 64 x 64 random combinations of 9000000 entries" in out
-    assert "x: every entry of 12; copy by copy in index_set" in out
+    assert "x: every entry of 144; copy by copy in index_set" in out

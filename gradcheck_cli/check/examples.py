@@ -285,14 +285,14 @@ check: {order: 2}
     ),
     "GC301": Example(
         """
-inputs: {x: [17.0, 0.5]}
-forward: abs(x) / x * tanh(abs(x))
-backward: {x: grad / cosh(x)**2}
+inputs: {x: [0.0, 30.0]}
+forward: softmax(x, 0)
+backward: {x: out * (grad - sum(grad * out))}
 """,
         """
-inputs: {x: [1.7, 0.5]}
-forward: abs(x) / x * tanh(abs(x))
-backward: {x: grad / cosh(x)**2}
+inputs: {x: [0.0, 3.0]}
+forward: softmax(x, 0)
+backward: {x: out * (grad - sum(grad * out))}
 """,
     ),
     "GC302": Example(
