@@ -285,14 +285,14 @@ check: {order: 2}
     ),
     "GC301": Example(
         """
-inputs: {x: [0.0, 30.0]}
-forward: softmax(x, 0)
-backward: {x: out * (grad - sum(grad * out))}
+inputs: {x: [2.0, -3.0]}
+forward: abs(x) + 1e15
+backward: {x: grad * sign(x) * (1 + 1e-6)}
 """,
         """
-inputs: {x: [0.0, 3.0]}
-forward: softmax(x, 0)
-backward: {x: out * (grad - sum(grad * out))}
+inputs: {x: [2.0, -3.0]}
+forward: abs(x) + 1.0
+backward: {x: grad * sign(x)}
 """,
     ),
     "GC302": Example(
