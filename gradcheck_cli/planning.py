@@ -43,6 +43,7 @@ def _planned(path: str, text: str, function: str, case: str) -> Planned:
 
 @lru_cache(maxsize=16)
 def _loaded(path: str, text: str) -> SpecFile:
+    """What the text says; kept, as workers, and tests that check one function at a time, ask again."""
     from gradcheck_cli.spec.loader import loads
 
     return loads(text, path)
@@ -79,14 +80,14 @@ def _beside(path: str) -> list[str]:
 
 def plan(paths: Iterable[str], selection: Selection) -> tuple[list[Planned], list[Mistake]]:
     """What a run of these files would check, in their order; and what is wrong with the files that cannot be used."""
-    from gradcheck_cli.spec.loader import load, loads
+    from gradcheck_cli.spec.loader import read
 
     wants = selection.matcher()
     planned: list[Planned] = []
     mistakes: list[Mistake] = []
     for path in spec_files(paths):
         try:
-            file = loads(_standard_input(), STDIN) if path == "-" else load(path)
+            file = _loaded(STDIN, _standard_input()) if path == "-" else _loaded(path, read(path))
         except SpecError as error:
             mistakes += error.mistakes
             continue

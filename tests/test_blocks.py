@@ -15,14 +15,14 @@ from op_cases import DIFFERENTIABLE, Case, cases
 
 from gradcheck_cli import ops, verify
 from gradcheck_cli.check import blocks, plan, together
-from gradcheck_cli.check.check import check
+from gradcheck_cli.check.check import _Check, check
 from gradcheck_cli.check.corruptions import corrupted, corruptions_of
 from gradcheck_cli.check.engine_problem import tensor_problem
 from gradcheck_cli.check.problem import Input, Problem
 from gradcheck_cli.check.result import CheckResult
 
 rng = np.random.default_rng(20)
-MOST = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 2
+MOST = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 1
 """Corruptions that are tried of each op: other ones for each."""
 
 
@@ -59,6 +59,7 @@ def assert_same(one: CheckResult, other: CheckResult) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("**/*.y*ml")), ids=lambda p: p.stem)
 def test_specs_get_the_same_verdicts(path, monkeypatch):
+    monkeypatch.setattr(_Check, "_look_for_causes", lambda *_: None)  # a third of the time, and no part of a verdict
     for one, other in zip(*(report.checks for report in both(monkeypatch, lambda: verify(path))), strict=True):
         assert_same(one, other)
 

@@ -29,10 +29,8 @@ def softmax_rule(g: Any, x: Any) -> Any:
 
 # Digits that cancel inside a right rule.
 
-GAPS = (5.0, 15.0, 18.0, 22.0, 25.0, 30.0, 33.0, 35.0, 36.0, 36.5, 37.0, 38.0, 40.0, 60.0, 100.0, 700.0, 1000.0)
 
-
-@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("gap", [5.0, 15.0, 18.0, 25.0, 33.0, 36.0, 37.0, 40.0, 100.0, 1000.0])
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 def test_saturated_softmax(gap, offset):
     for x in ([0.0, gap], [1.0, gap + 1, 0.5], [-gap, 0.3, 0.0, gap / 2]):

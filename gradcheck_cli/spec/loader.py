@@ -28,7 +28,7 @@ OWN_NAME_HINT = "a file's own name wins over the language's function of that nam
 
 def load(path: str | os.PathLike[str]) -> SpecFile:
     """The spec file at `path`. Raises SpecError."""
-    return loads(_read(os.fspath(path)), os.fspath(path))
+    return loads(read(os.fspath(path)), os.fspath(path))
 
 
 def loads(text: str, path: str = "<stdin>") -> SpecFile:
@@ -51,8 +51,8 @@ def loads(text: str, path: str = "<stdin>") -> SpecFile:
     return SpecFile(path, functions, text)
 
 
-def _read(path: str) -> str:
-    """The text of a regular file of a bearable size."""
+def read(path: str) -> str:
+    """The text of a regular file of a bearable size. Raises SpecError."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - before opening: a FIFO would block, a device never end
         if not stat.S_ISREG(mode):
