@@ -132,7 +132,7 @@ def test_where_differences_cannot_see_the_rules_are_compared(tmp_path):
 @pytest.mark.parametrize("last", ["1.000001", "1.0000000001"])
 def test_ill_conditioned_rules_are_not_accused(tmp_path, last):
     inputs, back = f"{{x: [[1.0, 1.0], [1.0, {last}]]}}", "backward: {x: -inv(x).T @ grad @ inv(x).T}"
-    assert codes(one(tmp_path, "-inv(x) @ t_x @ inv(x)", "inv(x)", inputs, back)) in ([], ["GC301"])
+    assert set(codes(one(tmp_path, "-inv(x) @ t_x @ inv(x)", "inv(x)", inputs, back))) <= {"GC301"}
     assert one(tmp_path, "-inv(x) @ t_x @ inv(x) * 1.01", "inv(x)", inputs, back).verdict != "pass"
 
 

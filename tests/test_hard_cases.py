@@ -213,3 +213,100 @@ def test_infinite_slopes_that_grow_slowly():
 def test_masked_arrays_are_seen_as_they_are():
     found = judged(lambda x: np.ma.masked_less(x, 0) * 2, [0.5, 1.0], lambda g, x: 2 * g)
     assert found.verdict == "pass"
+
+
+def test_a_slope_that_is_large_is_not_infinite():
+    for eps in (1e-8, 1e-16, 1e-30):
+        found = judged(lambda x, eps=eps: np.sqrt(x + eps), [0.0, 0.5], lambda g, x: g * 0.5 / np.sqrt(x))
+        assert found.verdict != "pass", eps
+    assert judged(np.sqrt, [0.0, 0.5], lambda g, x: g * 0.5 / np.sqrt(x)).verdict == "pass"
+
+
+def test_at_a_kink_only_what_lies_between():
+    def rule(slope: float) -> Any:
+        return lambda g, x: g * np.where(x > 0, 1.0, np.where(x < 0, 0.0, slope))
+
+    for slope in (0.0, 0.5, 1.0):
+        assert judged(lambda x: np.maximum(x, 0), [0.0, 1.0, -1.0], rule(slope)).verdict == "pass"
+    for slope in (1 + 1e-5, 1.0005, -1e-5):
+        assert judged(lambda x: np.maximum(x, 0), [0.0, 1.0, -1.0], rule(slope)).verdict == "fail"
+
+
+# More of saturation: other spellings, single precision, forward rules.
+
+SPELLINGS = {
+    "sum": lambda g, y: y * (g - np.sum(g * y)),
+    "dot": lambda g, y: y * (g - g @ y),
+    "einsum": lambda g, y: y * (g - np.einsum("i,i", g, y)),
+    "matrix": lambda g, y: (np.diag(y) - np.outer(y, y)) @ g,
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("gap", [9.0, 17.0, 30.0, 1e4])
+def test_spellings_of_softmax(spelling, dtype, gap):
+    x = np.array([0.3, gap, 0.0, 1.1], dtype)
+    found = judged(softmax, x, lambda g, x: SPELLINGS[spelling](g, softmax(x)).astype(x.dtype))
+    assert found.verdict != "fail", [f.message for f in found.findings]
+
+
+@pytest.mark.parametrize("x", [[-80.0, 0.5], [-100.0, 1.0]])
+def test_single_precision_that_underflows(x):
+    assert judged(np.exp, np.array(x, np.float32), lambda g, x: g * np.exp(x)).verdict != "fail"
+
+
+def test_forward_rules_at_the_same_points(tmp_path):
+    spec = tmp_path / "a.yaml"
+    spec.write_text(
+        "functions:\n"
+        "  saturated:\n"
+        "    inputs: {x: [0.0, 25.0]}\n"
+        "    forward: softmax(x, 0)\n"
+        "    jvp: out * (t_x - sum(out * t_x))\n"
+        "  ties:\n"
+        "    inputs: {x: [1.0, 1.0, 1.0]}\n"
+        "    forward: sort(x)\n"
+        "    jvp: t_x[argsort(x)]\n"
+        "  tanh32:\n"
+        "    inputs: {x: {value: [9.0, 0.3], dtype: float32}}\n"
+        "    forward: tanh(x)\n"
+        "    jvp: t_x * (1 - out**2)\n"
+        "  root:\n"
+        "    inputs: {x: [0.0, 1.0]}\n"
+        "    forward: sqrt(x)\n"
+        "    jvp: t_x / (2 * sqrt(x))\n"
+        "  twice:\n"
+        "    inputs: {x: [18.0, 0.3]}\n"
+        "    forward: tanh(x)\n"
+        "    jvp: t_x / cosh(x)**2 * where(x > 10, 2.0, 1.0)\n"
+        "  nothing:\n"
+        "    inputs: {x: [18.0, 0.3]}\n"
+        "    forward: tanh(x)\n"
+        "    jvp: t_x / cosh(x)**2 * where(x > 10, 0.0, 1.0)\n"
+    )
+    verdicts = {c.name: c.verdict for c in verify(spec).checks}
+    assert "fail" not in [verdicts[name] for name in ("saturated", "ties", "tanh32", "root")]
+    assert "pass" not in [verdicts[name] for name in ("twice", "nothing")]
+
+
+# Large Jacobians.
+
+
+def test_mixed_scales_in_blocks():
+    x = 10.0 ** rng.uniform(-8, 8, 600)
+    assert judged(np.log, x, lambda g, x: g / x).verdict != "fail"
+    wrong = np.ones(600)
+    wrong[np.argmin(x)] = 1 + 1e-5
+    assert judged(np.log, x, lambda g, x: g / x * wrong).verdict == "fail"
+
+
+def test_one_large_output_is_no_excuse_for_another():
+    def forward(x: Any) -> Any:
+        return np.append(np.sin(x), 1e15)
+
+    def rule(g: Any, x: Any) -> Any:
+        return g[:-1] * np.cos(x) * (1.5 if np.count_nonzero(g[:-1]) > 1 else 1.0)
+
+    assert judged(forward, [0.3, 1.2], rule).verdict == "fail"
+    assert judged(forward, [0.3, 1.2], lambda g, x: g[:-1] * np.cos(x)).verdict == "pass"

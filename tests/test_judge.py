@@ -283,7 +283,8 @@ def test_shape_of_kinks_and_jumps() -> None:
 
 def test_between_reaches_to_the_one_sided_slopes() -> None:
     a = np.array([-1.0, 0.0, 1.0, 1.0005, 1.1, -1.1])
-    assert list(between(a, np.zeros(6), np.ones(6), np.full(6, np.inf))) == [True, True, True, True, False, False]
+    assert list(between(a, np.zeros(6), np.ones(6), np.full(6, np.inf))) == [True, True, True, False, False, False]
+    assert list(between(a, np.zeros(6), np.ones(6), np.full(6, 1e-3))) == [True, True, True, True, False, False]
 
 
 def test_jumps_are_left_open() -> None:

@@ -262,9 +262,10 @@ def test_a_lost_check_is_an_error_of_its_own(several):
 # Dask.
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_dask(several):
     distributed = pytest.importorskip("distributed")
-    settings = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    settings = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": ":0"}
     with distributed.LocalCluster(**settings) as cluster:
         found = gradcheck(*SPECS, several, "--dask", cluster.scheduler_address, "--output-format", "json")
         with dask_executor(cluster.scheduler_address) as executor:

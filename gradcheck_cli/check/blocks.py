@@ -225,6 +225,12 @@ class Grouped(Coordinates):
         whole[self.owner, np.arange(entries.shape[1])] = entries
         return whole
 
+    def own_sizes(self, columns: Array) -> Array:
+        """The smallest |x_j / v_j| of a group that is not zero."""
+        x = np.abs(self._start[columns] / self._unit[columns])
+        found: Array = np.min(np.where(x > 0, x, np.inf), axis=1)
+        return found
+
     def sizes(self, columns: Array) -> Array:
         """|x| of the coordinates that each output depends on."""
         found: Array = np.abs(self.base.x)[self.owner[columns]]

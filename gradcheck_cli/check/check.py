@@ -25,7 +25,13 @@ from gradcheck_cli.check.plan import Planner
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.purity import Answers, check_answers, check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, Seen, overall
-from gradcheck_cli.check.stability import backward_claim, excuse_narrow, excuse_unstable
+from gradcheck_cli.check.stability import (
+    backward_claim,
+    excuse_if_right,
+    excuse_infinite_tangents,
+    excuse_narrow,
+    excuse_unstable,
+)
 from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks, worst_of_columns
 from gradcheck_cli.check.ties import excuse_ties
 from gradcheck_cli.check.verdict import FAILING, Tolerance, among
@@ -298,6 +304,12 @@ class _Check:
         try:
             forward = self._compare(rule.jacobian(), d, sizes, narrow, witness)
             forward = excuse_unstable(forward, rule.claim, self.problem)
+            if among(forward.verdict, FAILING).any():
+                forward = excuse_ties(forward, d)
+                forward = excuse_infinite_tangents(forward)
+                if narrow:
+                    wider = replace(self.problem, inputs=tuple(x._replace(value=wide(x.value)) for x in self.problem.inputs))
+                    forward = excuse_if_right(forward, rule.claim(wider, 1.0))
             self.findings += rule.findings(forward, backward, self._tolerance(narrow))
         except RuleError as error:
             place = self.problem.jvp_location or self.problem.location

@@ -29,8 +29,9 @@ LOST_DIGITS = 1e-4
 """Up to this part of the largest gradient a rule's own rounding excuses that gradients do not add up."""
 FLOAT32_SHARE = 3e-7
 """What a rule that rounds to float32 inside (2^-24 = 6e-8) may be off by; more is no rounding."""
-FLOOR = 64 * 2.0**-52
-"""What may be left of numbers of the cotangent's size, or of the outputs' as they are pulled back, where they cancel."""
+FLOOR = 64
+"""So many roundings of numbers of the cotangent's size, or of the outputs' as they are pulled back, may be left where they
+cancel."""
 CANCELLED = 2.0**-30
 """A gradient below this part of what the outputs' size would let one expect is left over from a cancellation."""
 NUDGES = 8
@@ -85,7 +86,13 @@ def check_linearity(
         for v, here in () if message else added:
             for number, one in enumerate(here[i]):
                 if not message and _not_additive(one, coordinates[i]):
-                    spared = _all_rounding(one, outputs.sizes(v), scale_of(coordinates[i]), sums.noise(v, here, i, number))
+                    spared = _all_rounding(
+                        one,
+                        sums.sizes(v, i),
+                        scale_of(coordinates[i]),
+                        sums.noise(v, here, i, number),
+                        unit_of(problem, outputs, i),
+                    )
                     message = _not_additive(one, coordinates[i], _rounding(problem, outputs, v, k), spared)
         if message:
             name = problem.inputs[i].name
@@ -126,7 +133,9 @@ def broken_scaling(
             continue
         a, b = as_real(np.asarray(base)) * factor, as_real(np.asarray(other))
         # An entry near the smallest numbers loses digits when it is scaled down, one near the largest overflows on the way.
-        normal = ((np.abs(b) > 1e-290) | (np.abs(a) > 1e-290)) & ~(np.abs(a) > 1e300)
+        kind = np.asarray(other).dtype
+        small, large = (1e-290, 1e300) if kind not in WIDER else (1e-30, 1e37)
+        normal = ((np.abs(b) > small) | (np.abs(a) > small)) & ~(np.abs(a) > large)
         wrong = normal & ~((np.abs(a - b) <= digits * np.abs(a)) | (np.isnan(a) & np.isnan(b)) | (a == b))
         if wrong.any():
             k = int(np.flatnonzero(wrong)[0])
@@ -209,6 +218,14 @@ class _Sums:
         found: Array = MARGIN * np.max(np.abs(changes), axis=0, initial=0.0)
         return found
 
+    def sizes(self, v: Array, i: int) -> Array:
+        """`Outputs.sizes`, zero for outputs that the rule says do not depend on the input at all."""
+        found = self.outputs.sizes(v)
+        rows = self.rows.get(i)
+        if rows is not None and len(rows) == found.shape[1]:
+            found = np.where(np.any(rows != 0, axis=1), found, 0.0)
+        return found
+
     def _pull(self, v: Array) -> Sequence[Any]:
         return self.pulled.vjp(self.outputs.cotangents(v))
 
@@ -226,7 +243,13 @@ class _Sums:
         return sums
 
 
-def _all_rounding(one: Sum, sizes: Array, scale: Array, noise: Array) -> Array:
+def unit_of(problem: Problem, outputs: Outputs, i: int) -> float:
+    """The rounding unit of what a rule is given and gives."""
+    known = [problem.inputs[i].value, *(outputs.arrays[k] for k in outputs.kept)]
+    return max(float(np.finfo(a.dtype).eps) for a in known)
+
+
+def _all_rounding(one: Sum, sizes: Array, scale: Array, noise: Array, unit: float) -> Array:
     """Entries whose sum is off by no more than the rounding of larger numbers that cancelled on the way.
 
     q = max |g_k| max(1, |f_k|), p_j = sum |g_k f_k| / s_j (`sizes`: |g_k| and |g_k f_k|)
@@ -235,8 +258,8 @@ def _all_rounding(one: Sum, sizes: Array, scale: Array, noise: Array) -> Array:
     """
     g, gf = sizes
     expected = np.sum(gf) / scale
-    floor = FLOOR * np.maximum(max(g.max(initial=0.0), gf.max(initial=0.0)), expected)
-    lost = (one.size <= 2 * floor) & (one.size <= CANCELLED * expected)
+    floor = FLOOR * unit * np.maximum(max(g.max(initial=0.0), gf.max(initial=0.0)), expected)
+    lost = (one.size <= 2 * floor) & (one.size <= max(CANCELLED, 2.0**13 * unit if unit > 1e-10 else 0.0) * expected)
     found: Array = (one.error <= floor) & ((one.error <= noise) | lost)
     return found
 

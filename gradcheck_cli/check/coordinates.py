@@ -98,6 +98,11 @@ class Coordinates:
         """Entries as the array that is kept; `outside` is what those are that are not among them."""
         return entries
 
+    def own_sizes(self, columns: Array) -> Array:
+        """|x_j|, the smallest that is not zero of what is moved together."""
+        found: Array = np.abs(self.x[columns])
+        return found
+
     def sizes(self, columns: Array) -> Array:
         """|x| of some coordinates, (k, 1) or (k, outputs)."""
         found: Array = np.abs(self.x[columns])[:, None]

@@ -169,7 +169,7 @@ class Differences:
     def noise(self) -> Noise:
         """The noise of each output, measured once: 18 evaluations."""
         if self._noise is None:
-            narrow = self._probe(2.0**-32, self._own_scale())
+            narrow = self._probe(2.0**-32, self.own_scale())
             found = (self._at_least(residual_noise(narrow, model)) for model in (SMOOTH, KINKED))
             self._noise = Noise(self.wide_noise(), *found)
         return self._noise
@@ -178,7 +178,7 @@ class Differences:
         floored: Array = np.fmax(2 * EPS * np.abs(self.f0), noise)
         return floored
 
-    def _own_scale(self) -> Array:
+    def own_scale(self) -> Array:
         """s_j, or |x_j| where that is smaller: beside much larger ones a coordinate may have structure as small as itself."""
         size = np.abs(self.coordinates.x)
         own: Array = np.where((size > 0) & (size < self.scale), size, self.scale)

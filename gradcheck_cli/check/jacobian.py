@@ -38,6 +38,8 @@ FARTHEST = 64.0
 """Such slopes are listened for so many scales away."""
 FIRST_LOOK = {0: (-17, -10, -8, -6), 1: (-17, -11, -9, -7, -5), 2: (-17, -11, -9, -7, -5)}
 """The ladder's first steps, after each of the rungs."""
+ENDLESS = (-44, -52, -60, -68, -76, -84, -92, -100, -150, -200, -300, -500, -900)
+"""Steps at which a slope that is said to be infinite must go on growing, until the forward does not move any more."""
 ROUNDS = 5
 MOST_STEPS = 23
 """At most so many steps are taken for a column: 46 evaluations."""
@@ -83,10 +85,41 @@ class Comparison:
         self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
         self._hear_witness()
         self._listen()
+        self._doubt_infinite_slopes()
         self._excuse_zero_times_infinity()
         nowhere = ~np.isfinite(self.d.coordinates.x)[:, None] & among(self.verdict, FAILING)
         self.verdict[nowhere] = Verdict.NOT_FINITE
         return Judged(self.a, self.numeric, self.bound, self.verdict)
+
+    def _doubt_infinite_slopes(self) -> None:
+        """Go on to ever shorter steps from a coordinate that is zero: an infinite slope grows without end, and that of
+        sqrt(x + eps) does not. One that is the same at the last two steps is that number.
+        """
+        endless = (self.verdict == Verdict.EDGE) & np.isinf(self.a) & (self.d.coordinates.x == 0)[:, None]
+        columns = np.flatnonzero(endless.any(axis=1))
+        if not len(columns):
+            return
+        slopes = np.array([self._steepest(columns, exponent) for exponent in ENDLESS])
+        with np.errstate(all="ignore"):
+            stalls = (slopes[1:] != 0) & ~(slopes[1:] > 1.05 * slopes[:-1])
+            limit = np.take_along_axis(slopes, np.argmax(stalls, axis=0)[None] + 1, axis=0)[0]
+            steady = (
+                np.take_along_axis(np.abs(np.diff(slopes, axis=0)), np.argmax(stalls, axis=0)[None], axis=0)[0] <= 1e-3 * limit
+            )
+        stalled, ends = endless[columns] & stalls.any(axis=0), endless[columns] & stalls.any(axis=0) & steady
+        self.verdict[columns] = np.where(ends, Verdict.DISAGREE, np.where(stalled, Verdict.SCALES, self.verdict[columns]))
+        self.numeric[columns] = np.where(ends, np.sign(self.a[columns]) * limit, self.numeric[columns])
+        self.bound[columns] = np.where(ends, 1e-3 * limit, self.bound[columns])
+
+    def _steepest(self, columns: Array, exponent: int) -> Array:
+        """The larger of the two one-sided slopes, in size, at a step of 2^exponent; of one where only that is finite."""
+        slopes = []
+        for step in (2.0**exponent, -(2.0**exponent)):
+            values, gone = self.d.at(columns, step * self.d.scale[columns])
+            with np.errstate(all="ignore"):
+                slopes.append(np.abs((np.where(np.isfinite(values), values, np.nan) - self.d.f0) / gone))
+        found: Array = np.fmax(*slopes)
+        return found
 
     def _excuse_zero_times_infinity(self) -> None:
         """At an edge where the slope is infinite, a zero cotangent gives 0 * inf = NaN for the outputs that do not depend on
@@ -269,10 +302,7 @@ class Comparison:
 
     def _own_scales(self, columns: Array) -> Array:
         """The exponents at which a step is as long as the coordinate itself: far down where others are much larger."""
-        size = np.abs(self.d.coordinates.x[columns])
-        usual = (size == 0) | ~np.isfinite(size)
-        scales: Array = np.floor(np.log2(np.where(usual, 1.0, size / self.d.scale[columns]))).astype(np.intp)
-        return scales
+        return _exponents_of(self.d.coordinates.own_sizes(columns) / self.d.scale[columns])
 
     def _judge_group(self, columns: Array, exponents: tuple[int, ...], last: bool) -> None:
         """Judge the open entries of columns that share their steps."""
@@ -358,7 +388,7 @@ class Comparison:
         kinks = kink_shape(slopes, f, beside_kink)
         kink, jump = kinks.kink, kinks.jump
         if deep:
-            inside = between(a, kinks.D, kinks.asym, flat_bound)
+            inside = between(a, kinks.D, kinks.asym, kinks.slack + np.where(np.isfinite(flat_bound), flat_bound, 0.0))
             verdict[kink] = np.where(inside, Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE)[kink]
             D, E = np.where(kink, kinks.D, D), np.where(kink, kinks.asym, E)
             verdict[jump & (0.1 * np.abs(D) < E) & (verdict == Verdict.UNSETTLED)] = Verdict.NEAR_KINK
@@ -369,7 +399,7 @@ class Comparison:
         verdict[steep] = Verdict.EDGE if deep else Verdict.UNSETTLED
         self.numeric[column, output], self.bound[column, output] = D, E
         # Nothing is accused before steps as short as the coordinate itself, or as what may be a spike, have been heard.
-        unheard = self._own_scales(column) < group.exponents[0] + 10
+        unheard = _exponents_of(np.abs(x) / s) < group.exponents[0] + 10
         if not deep:
             unheard |= off_the_line(slopes, found, f)
         unheard &= among(verdict, FAILING)
@@ -419,6 +449,13 @@ class Comparison:
 
     def _settle(self, group: _Entries, verdict: Array) -> None:
         self.verdict[group.column, group.output] = verdict
+
+
+def _exponents_of(size: Array) -> Array:
+    """floor(log2 size), 0 where it is zero or not finite."""
+    usual = (size == 0) | ~np.isfinite(size)
+    exponents: Array = np.floor(np.log2(np.where(usual, 1.0, size))).astype(np.intp)
+    return exponents
 
 
 UP, DOWN, DENSER = 1, 2, 4

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs, broken
 from gradcheck_cli.check.constant_rule import AFTER, BEFORE, used_at
-from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.contract import FLOOR, dense_cotangent, unit_of
 from gradcheck_cli.check.coordinates import WIDER
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
@@ -108,7 +108,7 @@ def _repeated(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base
 def _layouts(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base: Gradients) -> Finding | None:
     for layout, changed in _laid_out(outputs.cotangents(v)):
         try:
-            name = _different(problem, base, pulled.vjp(changed))
+            name = _different(problem, base, pulled.vjp(changed), lost=_lost(problem, outputs, v))
         except RuleError as error:
             if "read-only" in str(error):
                 return _finding(problem, "GC113", f"the rule writes into its cotangent: {error}")
@@ -119,7 +119,7 @@ def _layouts(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base:
     plain = _copies(pulled.vjp([np.array(g) for g in constant]))
     spread = [np.broadcast_to(g.flat[0], g.shape) if g.size else g for g in constant]
     # Equal cotangents may cancel, and leave rounding only: differences are measured by the dense one's gradients as well.
-    name = _different(problem, plain, pulled.vjp(spread), sizes=base)
+    name = _different(problem, plain, pulled.vjp(spread), sizes=base, lost=_lost(problem, outputs, v))
     if name is None:
         return None
     return _finding(problem, "GC112", f"a cotangent that is one number, broadcast, gave another gradient of {name!r}", name)
@@ -159,7 +159,12 @@ def _between_calls(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array,
 
 
 def _different(
-    problem: Problem, one: Gradients, other: Gradients, exact: bool = False, sizes: Gradients | None = None
+    problem: Problem,
+    one: Gradients,
+    other: Gradients,
+    exact: bool = False,
+    sizes: Gradients | None = None,
+    lost: dict[int, float] | None = None,
 ) -> str | None:
     """The name of the first input whose gradients are not the same (but for rounding, unless `exact`).
 
@@ -178,6 +183,15 @@ def _different(
             size = sum(np.nanmax(np.abs(c), initial=0.0) for c in measures)
             unit = 1e-4 if a.dtype in WIDER else ALIKE
             close = np.abs(a - b) <= (4 * 2.0**-52 if exact and unit == ALIKE else unit) * size
+            if lost is not None:
+                close |= np.abs(a - b) <= lost[i]
         if not np.all(close | (np.isnan(a) & np.isnan(b))):
             return name
     return None
+
+
+def _lost(problem: Problem, outputs: Outputs, v: Array) -> dict[int, float]:
+    """What may be left, for each input, of larger numbers that cancelled on the way: FLOOR roundings of max |g| max(1, |f|)."""
+    g, gf = outputs.sizes(v)
+    largest = max(g.max(initial=0.0), gf.max(initial=0.0))
+    return {i: FLOOR * unit_of(problem, outputs, i) * largest for i in problem.differentiable_inputs()}

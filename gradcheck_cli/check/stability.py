@@ -18,7 +18,7 @@ from gradcheck_cli.check.coordinates import Coordinates, wide
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.verdict import FAILING, Verdict, among
-from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.errors import GradcheckError, RuleError
 
 Array = np.ndarray[Any, Any]
 SMALL = 1e-2
@@ -69,6 +69,21 @@ def excuse_narrow(judged: Judged, problem: Problem, outputs: Outputs, coordinate
         a = backward_claim(double, coordinates, i)(wider, 1.0)
     except (GradcheckError, ArithmeticError, ValueError, TypeError):
         return judged
+    return excuse_if_right(judged, a)
+
+
+def excuse_infinite_tangents(judged: Judged) -> Judged:
+    """A zero tangent times an infinite slope is NaN, which is the edge's: of outputs with an infinite slope that stands."""
+    failing = among(judged.verdict, FAILING)
+    at_edge = (np.isinf(judged.claimed) & ~failing).any(axis=0, keepdims=True)
+    with np.errstate(all="ignore"):
+        excused = at_edge & np.isnan(judged.claimed) & (np.abs(judged.numeric) <= judged.bound)
+    return judged._replace(verdict=np.where(excused, Verdict.EDGE, judged.verdict).astype(np.int8))
+
+
+def excuse_if_right(judged: Judged, a: Array) -> Judged:
+    """The verdicts, with accusations withdrawn where `a`, what the rule claims in double precision, is right."""
+    wrong = among(judged.verdict, FAILING)
     if a.shape != judged.claimed.shape:
         return judged
     with np.errstate(all="ignore"):
@@ -102,6 +117,8 @@ def backward_claim(outputs: Outputs, coordinates: Coordinates, i: int) -> Claim:
 
         asked = pulled if unit == 1 else pulled._replace(vjp=vjp)
         claimed = claimed_jacobians(problem, asked, outputs, {i: coordinates})
+        if claimed.findings:
+            raise RuleError("raised", claimed.findings[0].message)
         return claimed.jacobians[i].T if i in claimed.jacobians else np.zeros((coordinates.size, outputs.size))
 
     return claim

@@ -10,29 +10,40 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck_cli.check.differences import Differences
+from gradcheck_cli.check.blocks import uneven
+from gradcheck_cli.check.differences import EPS, Differences
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.verdict import FAILING, Verdict, among
 
 Array = np.ndarray[Any, Any]
 STEPS = (2.0**-20, 2.0**-14)
 """In units of the scale; along a tie the function is smooth, and both show the same slope."""
+MANY = 10_000
+"""Coordinates beyond which this is not asked."""
 SAME = 1e-4
 """To this part these slopes agree with each other, and with what the rule's choices add up to."""
 
 
 def excuse_ties(judged: Judged, d: Differences) -> Judged:
-    """The verdicts, with accusations withdrawn at ties. For the equal coordinates T of an input, and their joint slope
+    """The verdicts, with accusations withdrawn where there is no derivative, though each coordinate looks smooth."""
+    if not d.coordinates.single or len(d.coordinates.x) != len(judged.verdict):
+        return judged
+    for withdraw in (_choices, _without_derivative, _tied_elsewhere):
+        wrong = among(judged.verdict, FAILING)
+        if wrong.any():
+            judged = judged._replace(verdict=withdraw(judged, d, wrong))
+    return judged
+
+
+def _choices(judged: Judged, d: Differences, wrong: Array) -> Array:
+    """The verdicts, with a pass for choices among equal entries. For the equal coordinates T of an input, and their joint slope
     D_T = df(x + t sum e_j)/dt:
 
     D_T != sum D_j               the function has no derivative here, and
     sum a_j = D_T                the rule's choices add up to what is seen when all move, and
     a_j - D_j of one sign        each is given a part of the rest
     """
-    x, wrong = d.coordinates.x, among(judged.verdict, FAILING)
-    if not d.coordinates.single or len(x) != wrong.shape[0]:
-        return judged
-    verdict = judged.verdict.copy()
+    x, verdict = d.coordinates.x, judged.verdict.copy()
     for value in np.unique(x[wrong.any(axis=1)]):
         tied = np.flatnonzero(x == value)
         if len(tied) > 1:
@@ -40,7 +51,46 @@ def excuse_ties(judged: Judged, d: Differences) -> Judged:
             chosen = rows[_a_choice(judged, d, tied, rows)]
             part = verdict[np.ix_(tied, chosen)]
             verdict[np.ix_(tied, chosen)] = np.where(among(part, FAILING), np.int8(Verdict.KINK_BETWEEN), part)
-    return judged._replace(verdict=verdict)
+    return verdict
+
+
+def _without_derivative(judged: Judged, d: Differences, wrong: Array) -> Array:
+    """The verdicts, undecided at outputs whose slope along a direction u through all coordinates is not sum D_j u_j: ties are
+    further inside. Coordinates that are equal themselves have been looked at.
+    """
+    D, x = judged.numeric, d.coordinates.x
+    wrong = wrong & (np.count_nonzero(x[:, None] == x, axis=1) == 1)[:, None] if len(x) < MANY else wrong & False
+    rows = np.flatnonzero(wrong.any(axis=0) & np.isfinite(D).all(axis=0))
+    if not len(rows) or len(D) < 2:
+        return judged.verdict
+    u = uneven(len(D)) * np.where(np.arange(len(D)) % 2, -1.0, 1.0) * d.own_scale()
+    slopes = np.array([_along(d, step * u, step)[rows] for step in STEPS])
+    with np.errstate(all="ignore"):
+        size = np.maximum(np.abs(u) @ np.abs(D[:, rows]), np.max(np.abs(slopes), axis=0))
+        steady = np.ptp(slopes, axis=0) <= SAME * size
+        noise = 16 * EPS * np.abs(d.f0[rows]) / min(STEPS)
+        none = rows[steady & (np.abs(slopes[0] - u @ D[:, rows]) > 0.01 * size + noise)]
+    verdict = judged.verdict.copy()
+    verdict[:, none] = np.where(wrong[:, none], np.int8(Verdict.NEAR_KINK), verdict[:, none])
+    return verdict
+
+
+def _tied_elsewhere(judged: Judged, d: Differences, wrong: Array) -> Array:
+    """The verdicts, undecided at coordinates that equal others which are not looked at, in a part of a large Jacobian."""
+    if d.coordinates.complete:
+        return judged.verdict
+    values, counts = np.unique(d.coordinates.flat, return_counts=True)
+    here = np.array([np.count_nonzero(d.coordinates.x == value) for value in d.coordinates.x])
+    elsewhere = counts[np.searchsorted(values, d.coordinates.x)] > here
+    found: Array = np.where(wrong & elsewhere[:, None], np.int8(Verdict.NEAR_KINK), judged.verdict)
+    return found
+
+
+def _along(d: Differences, moved: Array, step: float) -> Array:
+    """The central difference quotient of all outputs, per `step`, when all coordinates move."""
+    (up, down), _ = d.at_once(np.stack([moved, -moved]))
+    found: Array = (up - down) / (2 * step)
+    return found
 
 
 def _a_choice(judged: Judged, d: Differences, tied: Array, rows: Array) -> Array:

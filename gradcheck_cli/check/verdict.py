@@ -62,6 +62,8 @@ MARGIN = 8
 error of ten tolerances is still accused wherever the bound is within the tolerance."""
 WHISPER = 256
 """A change of at most so many roundings of the value may be a slope that shorter steps lost; more is another piece."""
+KINK_SLACK = 1e-3
+"""To this part at most the two slopes at a kink are known; to what they differ by from step to step, where that is less."""
 COARSE = -10
 """No forward rounds its input to less: half precision has 11 bits."""
 HIGH = -3
@@ -220,12 +222,13 @@ def unexplained_noise(found: Estimate, f: Array) -> Array:
 
 
 class Kinks(NamedTuple):
-    """Where entries sit on a kink or a jump, and the slopes on both sides of a kink, D - asym and D + asym."""
+    """Where entries sit on a kink or a jump, and the slopes on both sides of a kink, D - asym and D + asym, to `slack`."""
 
     kink: Array
     jump: Array
     D: Array
     asym: Array
+    slack: Array
 
 
 def kink_shape(slopes: Slopes, f: Array, noise: Array) -> Kinks:
@@ -236,9 +239,9 @@ def kink_shape(slopes: Slopes, f: Array, noise: Array) -> Kinks:
           to asym / 5; and at every smaller step noise would hide it
     jump: |f+ - f-| the same to 1e-3, and more than 2^-26 |f|
     """
-    kink, D, asym = np.zeros(f.shape, bool), slopes.D[0], slopes.asym[0]
+    kink, D, asym, slack = np.zeros(f.shape, bool), slopes.D[0], slopes.asym[0], np.zeros(f.shape)
     if len(slopes.h) < 3 or slopes.power != 2:
-        return Kinks(kink, kink, D, asym)
+        return Kinks(kink, kink, D, asym, slack)
     with np.errstate(all="ignore"):
         for k in range(len(slopes.h) - 3, -1, -1):
             three = slice(k, k + 3)
@@ -249,13 +252,15 @@ def kink_shape(slopes: Slopes, f: Array, noise: Array) -> Kinks:
             hidden = np.all(difference[0] * slopes.h[:k] <= 16 * noise, axis=0)
             found = loud & steady & hidden & (np.abs(exponent) <= 0.15)
             kink, D, asym = kink | found, np.where(found, slopes.D[k], D), np.where(found, difference[0], asym)
+            spread = np.ptp(slopes.D[three], axis=0) + np.ptp(difference, axis=0) + 2 * noise / h[0]
+            slack = np.where(found, np.minimum(KINK_SLACK * difference[0], spread), slack)
         rise = np.abs(2 * slopes.h[:3] * slopes.D[:3])
         jump = (np.ptp(rise, axis=0) <= 1e-3 * np.max(rise, axis=0)) & (np.min(rise, axis=0) > 2.0**-26 * np.abs(f))
         jump &= np.min(rise, axis=0) > 0
-    return Kinks(kink, jump, D, asym)
+    return Kinks(kink, jump, D, asym, slack)
 
 
-def between(a: Array, D: Array, asym: Array, E: Array) -> Array:
-    """Whether `a` lies between the one-sided slopes D - asym and D + asym, to a thousandth of their distance."""
-    result: Array = np.abs(a - D) <= asym * (1 + 1e-3) + np.where(np.isfinite(E), E, 0.0)
+def between(a: Array, D: Array, asym: Array, slack: Array) -> Array:
+    """Whether `a` lies between the one-sided slopes D - asym and D + asym."""
+    result: Array = np.abs(a - D) <= asym * (1 + 1e-7) + np.where(np.isfinite(slack), slack, 0.0)
     return result
