@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -69,7 +70,7 @@ class Jobs(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2
             from gradcheck_cli.workers import processors
 
             return processors()
-        count = int(value) if str(value).isascii() and str(value).isdigit() else 0
+        count = int(value) if str(value).isascii() and str(value).isdigit() and len(str(value)) < 9 else 0
         if not 1 <= count <= MOST_JOBS:
             self.fail(f"must be auto or a whole number between 1 and {MOST_JOBS}; found {value!r}", param, ctx)
         return count
@@ -85,7 +86,8 @@ class Shard(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, tuple):
             return value
         number, slash, count = str(value).partition("/")
-        if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        written = slash and all(part.isdecimal() and len(part) < 9 for part in (number, count))
+        if not (written and 1 <= int(number) <= int(count)):
             self.fail(f"must be I/N, I from 1 to N, such as 2/4; found {value!r}", param, ctx)
         return int(number), int(count)
 
@@ -357,12 +359,22 @@ def command_line() -> int:
         return 2
     except BrokenPipeError:
         return 0  # Whoever read the output has seen enough.
-    except Exception:
-        import traceback
-
-        traceback.print_exc()
-        click.echo("this is a bug in gradcheck itself; please report it with the text above", err=True)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return _bug()
+        click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
         return 4
+    except Exception:
+        return _bug()
+
+
+def _bug() -> int:
+    """Print what was raised; the exit code."""
+    import traceback
+
+    traceback.print_exc()
+    click.echo("this is a bug in gradcheck itself; please report it with the text above", err=True)
+    return 4
 
 
 def start() -> NoReturn:
@@ -373,6 +385,9 @@ def start() -> NoReturn:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Modules are not garbage; looking for some while they load takes a tenth of the run.
     gc.set_threshold(50_000, 20, 20)
+    for name in ("stdout", "stderr"):  # what was closed before is None
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
     code = command_line()
     with suppress(OSError, ValueError):
         sys.stdout.flush()

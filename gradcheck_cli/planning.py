@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from os import listdir
-from os.path import basename, dirname, exists, isdir
+from os.path import abspath, basename, dirname, exists, isdir
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcheck_cli.errors import Location, Mistake, SpecError, UsageError, nearest
@@ -32,11 +32,12 @@ class Planned(NamedTuple):
 
     def __reduce__(self) -> Any:
         """What another process gets: the file's text, to be translated anew."""
-        return _planned, (self.file.path, self.file.text, self.function.name, self.case.name)
+        return _planned, (self.file.path, abspath(self.file.path), self.file.text, self.function.name, self.case.name)
 
 
-def _planned(path: str, text: str, function: str, case: str) -> Planned:
-    file = _loaded(path, text)
+def _planned(path: str, elsewhere: str, text: str, function: str, case: str) -> Planned:
+    """`elsewhere` is where the file is from any working directory, and its array files beside it."""
+    file = _loaded(path, text)._replace(folder=dirname(elsewhere))
     found = file.functions[function]
     return Planned(file, found, next(c for c in found.cases if c.name == case))
 
@@ -100,6 +101,8 @@ def plan(paths: Iterable[str], selection: Selection) -> tuple[list[Planned], lis
 def _standard_input() -> str:
     import sys
 
+    if sys.stdin is None:
+        raise UsageError("there is no standard input: it was closed")
     try:
         return sys.stdin.buffer.read(2**21).decode()
     except UnicodeDecodeError:

@@ -106,7 +106,8 @@ def _there(
 
 def _lost(draw: Draw, error: BaseException) -> CheckResult:
     """A check that its worker did not finish."""
-    return _broken(draw.item, "GC505", f"the check was lost: {type(error).__name__}: {error}")
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    return _broken(draw.item, "GC505", f"the check was lost: {said}")
 
 
 def _attempt(draw: Draw, overrides: Mapping[str, Any], strict: bool) -> CheckResult | SpecError:

@@ -1,6 +1,7 @@
 """Work that is done elsewhere: by processes of this machine, by a Dask cluster, or by any other executor.
 
-`in_order` takes any `concurrent.futures.Executor`. What it sends is pickled: the work, a function of a module, and its items.
+`in_order` takes any `concurrent.futures.Executor`. What it sends are bytes, which the worker unpickles itself: executors look
+into what they are given, and some hold a lock while it is unpickled. The work is a function of a module.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def in_order(
     """
     size = max(1, min(LARGEST, len(items) // BATCHES))
     batches = [items[k : k + size] for k in range(0, len(items), size)]
-    futures = deque(executor.submit(_all, work, batch) for batch in batches)
+    futures = deque(_submitted(executor, work, batch) for batch in batches)
     try:
         for batch in batches:
             found = _received(futures.popleft())
@@ -62,10 +63,21 @@ def in_order(
             future.cancel()
 
 
-def _all(work: Callable[[Item], Result], batch: Sequence[Item]) -> bytes:
+def _submitted(executor: Executor, work: Callable[[Item], Result], batch: Sequence[Item]) -> Future[bytes]:
+    """The future of a batch; one that has failed where the executor takes no more work."""
+    data = pickle.dumps(list(batch))
+    try:
+        return executor.submit(_all, work, data)
+    except Exception as error:
+        failed: Future[bytes] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _all(work: Callable[[Item], Result], batch: bytes) -> bytes:
     """What a worker does. It pickles by itself: not every executor survives a result that it cannot read."""
     found: list[Any] = []
-    for item in batch:
+    for item in pickle.loads(batch):
         try:
             found.append(work(item))
         except Exception as error:
@@ -83,10 +95,7 @@ def _received(future: Future[bytes]) -> Any:
 
 def _alone(executor: Executor, work: Callable[[Item], Result], item: Item) -> Any:
     """What a worker did, asked for one item only."""
-    try:
-        found = _received(executor.submit(_all, work, [item]))
-    except Exception as error:
-        return Lost(error)
+    found = _received(_submitted(executor, work, [item]))
     return found if isinstance(found, Lost) else found[0]
 
 
@@ -95,9 +104,12 @@ class Processes(Executor):
 
     def __init__(self, count: int) -> None:
         import multiprocessing
+        import os
 
         from pebble import ProcessPool
 
+        # The server that makes the workers is started with -c, which would look for modules in the current directory first.
+        os.environ.setdefault("PYTHONSAFEPATH", "1")
         # Not fork: this process has threads by now, whose locks a child would inherit as they are.
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
         self._pool: Any = ProcessPool(max_workers=count, context=multiprocessing.get_context(method))
@@ -115,7 +127,7 @@ class Processes(Executor):
 
 @contextmanager
 def dask_executor(address: str) -> Iterator[Executor]:
-    """The workers of the Dask cluster whose scheduler answers at `address`, or is described in that file. Raises UsageError."""
+    """The workers of the Dask cluster whose scheduler answers at `address`. Raises UsageError."""
     from importlib import import_module
 
     try:
@@ -124,9 +136,13 @@ def dask_executor(address: str) -> Iterator[Executor]:
         raise UsageError("a Dask cluster needs the dask extra: pip install 'gradcheck-cli[dask]'") from None
     try:
         client = distributed.Client(address, timeout=DASK_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever its many transports raise
         raise UsageError(f"no Dask scheduler answers at {address}: {error}") from None
     with client:
+        try:
+            client.wait_for_workers(1, timeout=DASK_SECONDS)
+        except TimeoutError:
+            raise UsageError(f"the Dask cluster at {address} has no workers") from None
         yield client.get_executor(pure=False)
 
 

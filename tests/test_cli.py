@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -628,3 +630,20 @@ def test_verbose_says_how_each_input_was_looked_at(gradcheck, spec):
     assert "x: every entry of 9000000, in 3000 blocks of 1 x 1 at once" in out
     assert "x: 64 x 64 random combinations of 9000000 entries" in out
     assert "x: every entry of 144; copy by copy in index_set" in out
+
+
+def run_shell(command: str) -> Any:
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [(">&-", 0, ""), ("> /dev/full", 4, "cannot be written"), ("2>&-", 0, ""), ("- <&-", 2, "it was closed")],
+)
+def test_streams_that_are_closed_or_full(redirection, code, said):
+    command = f"{shlex.quote(sys.executable)} -m gradcheck_cli run -k quadratic"
+    found = run_shell(
+        f"{command} {redirection}" if "<" in redirection else f"{command} {shlex.quote(str(TUTORIAL))} {redirection}"
+    )
+    assert (found.returncode, "Traceback" in found.stderr) == (code, False), found.stderr
+    assert said in found.stderr

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from documents import ROOT
@@ -129,7 +131,7 @@ def test_draws_are_spread(several):
         sent: list[Any] = []  # noqa: RUF012
 
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-            self.sent += args[1]
+            self.sent += pickle.loads(args[1])
             return super().submit(fn, *args, **kwargs)
 
     with Noting(2) as executor:
@@ -222,6 +224,62 @@ def test_results_that_cannot_be_sent_are_lost(processes):
     assert [str(x).partition(":")[0] for x in found] == ["0", "lost 1", "lost 2", "3"]
 
 
+def test_an_executor_that_takes_no_work_loses_everything():
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    assert list(in_order(executor, square, [1, 2], lost)) == ["lost 1: RuntimeError", "lost 2: RuntimeError"]
+
+
+class Fatal:
+    """Kills the first process that unpickles it."""
+
+    def __init__(self, marker: str) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> Any:
+        return _fatal, (self.marker,)
+
+
+def _fatal(marker: str) -> Fatal:
+    if not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Fatal(marker)
+
+
+def named(item: Any) -> str:
+    return type(item).__name__
+
+
+def test_a_worker_that_dies_before_it_has_begun_costs_its_own_item(tmp_path):
+    with Processes(1) as executor:
+        items = [1, Fatal(str(tmp_path / "marker")), 2, 3]
+        found = list(in_order(executor, named, items, lambda item, error: f"lost: {type(error).__name__}"))
+    assert found == ["int", "lost: ProcessExpired", "int", "int"]
+
+
+def test_relative_paths_mean_the_same_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    np.save(tmp_path / "sub" / "x.npy", np.array([0.3, 1.2]))
+    (tmp_path / "sub" / "a.yaml").write_text(
+        "functions:\n  f:\n    inputs: {x: {file: x.npy}}\n    forward: sin(x)\n    backward: {x: grad * cos(x)}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    (item,) = plan(["sub/a.yaml"], Selection())[0]
+    sent = pickle.dumps(item)
+    monkeypatch.chdir("/")
+    found = run_one(pickle.loads(sent), {})
+    assert (found.verdict, found.file) == ("pass", "sub/a.yaml")
+
+
+def test_modules_of_the_current_directory_are_not_run(several, tmp_path):
+    for name in ("pickle.py", "signal.py", "random.py"):
+        (tmp_path / name).write_text("raise SystemExit('not me')")
+    command = [sys.executable, "-P", "-m", "gradcheck_cli", "run", several, "-k", "drawn", "-j", "2"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
 def test_an_executor_that_breaks_loses_everything_after():
     with ProcessPoolExecutor(1) as executor:
         found = list(in_order(executor, fragile, [1, 3, 5], lost))
@@ -245,7 +303,7 @@ def test_a_lost_check_is_an_error_of_its_own(several):
     class Losing(Executor):
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
             future: Future[Any] = Future()
-            if args[1][0].item.name == "wrong":
+            if pickle.loads(args[1])[0].item.name == "wrong":
                 future.set_exception(MemoryError("none left"))
             else:
                 future.set_result(fn(*args, **kwargs))

@@ -230,7 +230,7 @@ def case_inputs(file: SpecFile, spec: FunctionSpec, case: Case, seed: int = 0, p
     return [
         Input(
             name,
-            input_value(x, case.constants, dirname(file.path), (seed, spec.name, case.name, point)),
+            input_value(x, case.constants, file.folder or dirname(file.path), (seed, spec.name, case.name, point)),
             x.requires_grad,
             x.structure,
             x.bounds,

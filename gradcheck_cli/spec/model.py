@@ -145,3 +145,5 @@ class SpecFile(NamedTuple):
     functions: dict[str, FunctionSpec]
     text: str = ""
     """What was read, before it was translated."""
+    folder: str = ""
+    """Where its array files are; empty: beside it."""
