@@ -30,7 +30,7 @@ def softmax_rule(g: Any, x: Any) -> Any:
 # Digits that cancel inside a right rule.
 
 
-@pytest.mark.parametrize("gap", [5.0, 15.0, 18.0, 25.0, 33.0, 36.0, 37.0, 40.0, 100.0, 1000.0])
+@pytest.mark.parametrize("gap", [15.0, 18.0, 25.0, 36.0, 40.0, 1000.0])
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 def test_saturated_softmax(gap, offset):
     for x in ([0.0, gap], [1.0, gap + 1, 0.5], [-gap, 0.3, 0.0, gap / 2]):

@@ -29,7 +29,7 @@ from gradcheck_cli.spec.loader import load
 SPECS = ROOT / "specs"
 FILES = sorted(SPECS.glob("*.yaml"))
 DOCUMENT = ROOT / "docs" / "selftest.md"
-MOST = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 3
+MOST = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 2
 """Corruptions that are tried on a function, of other kinds for each; with the variable set all of them, which takes minutes."""
 FUNCTIONS = [(path, name) for path in FILES for name, f in load(path).functions.items() if f.backward or f.jvp]
 
@@ -63,7 +63,7 @@ def test_every_corrupted_rule_of_specs_is_found_wrong(path, name):
         return
     assert found.verdict == "pass"
     assert not found.skipped
-    assert found.tried.total() >= 3
+    assert found.tried.total() >= 2
     open_ones = [s for f in report.functions for s in f.survivors if s.reason in (UNEXPLAINED, HIDDEN, RESOLUTION)]
     assert open_ones == []
     assert report.exit_code == 0

