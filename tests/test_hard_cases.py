@@ -310,3 +310,19 @@ def test_one_large_output_is_no_excuse_for_another():
 
     assert judged(forward, [0.3, 1.2], rule).verdict == "fail"
     assert judged(forward, [0.3, 1.2], lambda g, x: g[:-1] * np.cos(x)).verdict == "pass"
+
+
+def test_single_precision_written_into_a_rule():
+    x = np.array([5.0, 0.3, 9.0], np.float32)
+
+    def rule(factor: float) -> Any:
+        return lambda g, x: (g * (1 - np.tanh(x) ** 2) * factor).astype(np.float32)
+
+    assert judged(np.tanh, x, rule(1.0)).verdict != "fail"
+    assert judged(np.tanh, x, rule(1.01)).verdict == "fail"
+
+
+def test_ties_in_a_large_array():
+    x = np.round(rng.standard_normal(2200), 1)
+    found = judged(np.sort, x, lambda g, x: g[np.argsort(np.argsort(x, kind="stable"), kind="stable")])
+    assert found.verdict != "fail"

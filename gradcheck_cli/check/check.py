@@ -34,7 +34,7 @@ from gradcheck_cli.check.stability import (
 )
 from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks, worst_of_columns
 from gradcheck_cli.check.ties import excuse_ties
-from gradcheck_cli.check.verdict import FAILING, Tolerance, among
+from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance, Verdict, among
 from gradcheck_cli.check.witness import complex_step
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import GradcheckError, RuleError
@@ -274,7 +274,9 @@ class _Check:
         for k, j in worst_of_columns(whole)[:LOOKED_INSIDE]:
             block = directions.block(j, k)
             found = self._judge_again(i, block, pulled, outputs) if block.size * len(block.seen) <= FULL_ENTRIES else None
-            kinks.append(found is not None and found.verdict != "fail" and found.kinks > 0)
+            kinks.append(
+                found is not None and found.verdict != "fail" and among(found.verdicts, (*KINKS, Verdict.NEAR_KINK)).any()
+            )
             if self.inputs[-1] is not whole:
                 return
         if all(kinks):

@@ -16,7 +16,7 @@ import numpy as np
 from gradcheck_cli.check.claimed import Outputs, claimed_jacobians
 from gradcheck_cli.check.coordinates import Coordinates, wide
 from gradcheck_cli.check.jacobian import Judged
-from gradcheck_cli.check.problem import Problem
+from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.verdict import FAILING, Verdict, among
 from gradcheck_cli.errors import GradcheckError, RuleError
 
@@ -61,15 +61,37 @@ def excuse_narrow(judged: Judged, problem: Problem, outputs: Outputs, coordinate
     wrong = among(judged.verdict, FAILING)
     if not wrong.any():
         return judged
-    wider = replace(problem, inputs=tuple(x._replace(value=wide(x.value)) for x in problem.inputs))
+
+    def pullback(arrays: Sequence[Array]) -> Pulled:
+        pulled = problem.pullback(arrays)
+        return pulled._replace(vjp=_of_any_dtype(pulled.vjp, problem.differentiable_inputs()))
+
+    inputs = tuple(x._replace(value=wide(x.value)) for x in problem.inputs)
+    wider = replace(problem, inputs=inputs, pullback=pullback)
     try:
-        found = [np.asarray(y) for y in problem.primal(*[x.value for x in wider.inputs])]
-        pulled = wider.pullback([x.value for x in wider.inputs])
+        found = [np.asarray(y) for y in problem.primal(*[x.value for x in inputs])]
+        pulled = wider.pullback([x.value for x in inputs])
         double = Outputs(outputs.names, found, pulled.differentiable)
         a = backward_claim(double, coordinates, i)(wider, 1.0)
     except (GradcheckError, ArithmeticError, ValueError, TypeError):
         return judged
     return excuse_if_right(judged, a)
+
+
+def _of_any_dtype(
+    vjp: Callable[[Sequence[Array]], Sequence[Array | None]], places: Sequence[int]
+) -> Callable[[Sequence[Array]], Sequence[Array | None]]:
+    """A pullback that lets a rule give gradients of single precision, whatever it is given."""
+
+    def pull(cotangents: Sequence[Array]) -> Sequence[Array | None]:
+        try:
+            return vjp(cotangents)
+        except RuleError as error:
+            if error.kind != "dtype" or not error.gradients:
+                raise
+            return [None if g is None else np.asarray(g, np.float64) for g in (error.gradients[i] for i in places)]
+
+    return pull
 
 
 def excuse_infinite_tangents(judged: Judged) -> Judged:
