@@ -256,8 +256,12 @@ class OpNode(Node):
         self.positions = [i for i, x in enumerate(inputs) if type(x) is Tensor]
         self.next_functions = tuple([edge_of(inputs[i]) for i in self.positions])
         self.input_meta = tuple([(x.shape, x.dtype) if type(x) is np.ndarray else _meta(x) for x in arrays])
-        self.output_meta = tuple([(x.shape, x.dtype) for x in y]) if type(y) is tuple else ((y.shape, y.dtype),)
-        self.conjugate = op.holomorphic and "c" in [dtype.kind for _, dtype in self.output_meta]
+        if type(y) is tuple:
+            self.output_meta = tuple([(x.shape, x.dtype) for x in y])
+            self.conjugate = op.holomorphic and any(x.dtype.kind == "c" for x in y)
+        else:
+            self.output_meta = ((y.shape, y.dtype),)
+            self.conjugate = op.holomorphic and y.dtype.kind == "c"
         self.saved: dict[str, Any] | None = self._select(arrays, y)
         if MODE.made is not None:
             MODE.made(self)
