@@ -48,6 +48,8 @@ def in_order(
     """
     size = max(1, min(LARGEST, len(items) // BATCHES))
     batches = [items[k : k + size] for k in range(0, len(items), size)]
+    if isinstance(executor, Processes):
+        executor.start(len(batches))
     futures = deque(_submitted(executor, work, batch) for batch in batches)
     try:
         for batch in batches:
@@ -100,9 +102,16 @@ def _alone(executor: Executor, work: Callable[[Item], Result], item: Item) -> An
 
 
 class Processes(Executor):
-    """Worker processes. One that dies takes only its own work with it, and is replaced."""
+    """Worker processes, `count` at most. One that dies takes only its own work with it, and is replaced."""
 
     def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool: Any = None
+
+    def start(self, most: int) -> None:
+        """Start the processes, no more than there is work for; once."""
+        if self._pool is not None:
+            return
         import multiprocessing
         import os
 
@@ -112,17 +121,19 @@ class Processes(Executor):
         os.environ.setdefault("PYTHONSAFEPATH", "1")
         # Not fork: this process has threads by now, whose locks a child would inherit as they are.
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        self._pool: Any = ProcessPool(max_workers=count, context=multiprocessing.get_context(method))
+        self._pool = ProcessPool(max_workers=max(1, min(self.count, most)), context=multiprocessing.get_context(method))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As `concurrent.futures` has it."""
+        self.start(self.count)
         future: Future[Any] = self._pool.schedule(fn, args=args, kwargs=kwargs)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers, whatever they are doing: all that was wanted has been given."""
-        self._pool.stop()
-        self._pool.join()
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
 
 
 @contextmanager

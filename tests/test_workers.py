@@ -272,6 +272,14 @@ def test_relative_paths_mean_the_same_elsewhere(tmp_path, monkeypatch):
     assert (found.verdict, found.file) == ("pass", "sub/a.yaml")
 
 
+def test_no_more_processes_than_work():
+    with Processes(50) as executor:
+        assert list(in_order(executor, square, [1, 2, 3], lost)) == [1, 4, 9]
+        assert executor._pool._context.workers == 3
+    with Processes(2):
+        pass
+
+
 def test_modules_of_the_current_directory_are_not_run(several, tmp_path):
     for name in ("pickle.py", "signal.py", "random.py"):
         (tmp_path / name).write_text("raise SystemExit('not me')")
