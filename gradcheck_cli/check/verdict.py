@@ -62,6 +62,9 @@ MARGIN = 8
 error of ten tolerances is still accused wherever the bound is within the tolerance."""
 WHISPER = 256
 """A change of at most so many roundings of the value may be a slope that shorter steps lost; more is another piece."""
+SEEN = 3
+"""So many quotients beside a, where the forward moves, are no coincidence, however large a noise is allowed for: at steps below
+the chosen one, or at any where the forward seems to stand still."""
 KINK_SLACK = 1e-3
 """To this part at most the two slopes at a kink are known; to what they differ by from step to step, where that is less."""
 COARSE = -10
@@ -128,6 +131,9 @@ def judge(
             & (found.bounds < error / 2),
             axis=0,
         )
+        beside = np.where(slopes.flat, np.inf, np.abs(slopes.D - a))
+        below = np.arange(len(slopes.D))[:, None] < found.best
+        backed |= np.count_nonzero((beside <= error / MARGIN) & below, axis=0) >= SEEN
         seconded = np.any(MARGIN * found.bounds[1:] < np.abs(a - found.values[1:]), axis=0) | (found.best >= 1)
         started_flat = slopes.flat[0]
         disagree = (error > tol + E) & (error / MARGIN > E) & ~backed & (rounding_explains | deep)
@@ -136,7 +142,8 @@ def judge(
         disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & seconded & ~still_growing(slopes, f)
         # A forward that never moves, or not before a kink, has slope 0 to within the rounding of its longest flat step.
         disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high
-        disagree |= flat & (np.abs(a) > MARGIN * flat_bound) & high
+        hidden = np.count_nonzero(beside <= np.abs(a) / MARGIN, axis=0) >= SEEN
+        disagree |= flat & (np.abs(a) > MARGIN * flat_bound) & high & ~hidden
         # A claimed NaN or infinity is wrong where the slope is a number.
         disagree |= ~np.isfinite(a) & high & ((1e-2 * np.maximum(np.abs(D), steepest) > E) | all_flat)
     verdict = np.full(a.shape, Verdict.UNSETTLED, dtype=np.int8)
