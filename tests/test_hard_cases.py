@@ -326,3 +326,16 @@ def test_ties_in_a_large_array():
     x = np.round(rng.standard_normal(2200), 1)
     found = judged(np.sort, x, lambda g, x: g[np.argsort(np.argsort(x, kind="stable"), kind="stable")])
     assert found.verdict != "fail"
+
+
+def test_short_steps_that_agree_are_believed_though_other_entries_are_noisy():
+    def forward(x: Any) -> Any:
+        y = np.cos(np.sqrt(1 + (1e6 * x) ** 2))
+        return y - y.mean()
+
+    def rule(g: Any, x: Any) -> Any:
+        root = np.sqrt(1 + (1e6 * x) ** 2)
+        return -(g - g.mean()) * np.sin(root) * 1e12 * x / root
+
+    x = [32.2817615, 5.09123058e-06, -3.18680692e-09, 265.876666, -5.90811083e-08]
+    assert judged(forward, x, rule).verdict != "fail"
