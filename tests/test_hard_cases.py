@@ -339,3 +339,15 @@ def test_short_steps_that_agree_are_believed_though_other_entries_are_noisy():
 
     x = [32.2817615, 5.09123058e-06, -3.18680692e-09, 265.876666, -5.90811083e-08]
     assert judged(forward, x, rule).verdict != "fail"
+
+
+def test_a_rule_that_raises_a_rounding_away_is_still_judged():
+    x = np.array([0.3, 1.2])
+
+    def rule(g: Any, at: Any) -> Any:
+        if 0 < np.max(np.abs(at - x)) < 1e-12:
+            raise ValueError("not here")
+        return g * np.cos(at) * (1 + 1e-4)
+
+    found = judged(np.sin, x, rule)
+    assert (found.verdict, [f.code for f in found.findings]) == ("fail", ["GC201"])

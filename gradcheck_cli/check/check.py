@@ -31,6 +31,7 @@ from gradcheck_cli.check.stability import (
     excuse_infinite_tangents,
     excuse_narrow,
     excuse_unstable,
+    widened,
 )
 from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks, worst_of_columns
 from gradcheck_cli.check.ties import excuse_ties
@@ -235,8 +236,7 @@ class _Check:
             judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
             self.settled += settled
         judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
-        if among(judged.verdict, FAILING).any():
-            judged = excuse_ties(judged, d)
+        judged = excuse_ties(judged, d)
         if narrow:
             judged = excuse_narrow(judged, problem, outputs, coordinates, i)
         view = None
@@ -310,8 +310,7 @@ class _Check:
                 forward = excuse_ties(forward, d)
                 forward = excuse_infinite_tangents(forward)
                 if narrow:
-                    wider = replace(self.problem, inputs=tuple(x._replace(value=wide(x.value)) for x in self.problem.inputs))
-                    forward = excuse_if_right(forward, rule.claim(wider, 1.0))
+                    forward = excuse_if_right(forward, rule.claim(widened(self.problem), 1.0))
             self.findings += rule.findings(forward, backward, self._tolerance(narrow))
         except RuleError as error:
             place = self.problem.jvp_location or self.problem.location
