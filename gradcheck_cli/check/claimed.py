@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates, as_real, scale_of
+from gradcheck_cli.check.coordinates import Coordinates, scale_of
+from gradcheck_cli.check.differences import outputs_as_real
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
@@ -52,12 +53,11 @@ class Outputs:
 
     def rounded(self, v: Array) -> Array:
         """A vector of coordinates as the outputs' dtypes can hold it."""
-        given = self.cotangents(v)
-        return np.concatenate([np.zeros(0), *(as_real(given[k]) for k in self.kept)])
+        return outputs_as_real(self.cotangents(v), self.kept)
 
     def sizes(self, v: Array) -> Array:
         """|v_k| and |v_k f_k| of every output f_k, (2, outputs); zero where it is not finite."""
-        f = np.concatenate([np.zeros(0), *(as_real(self.arrays[k]) for k in self.kept)])
+        f = outputs_as_real(self.arrays, self.kept)
         found: Array = np.abs([v, v * np.where(np.isfinite(f), f, 0.0)])
         return found
 

@@ -33,7 +33,9 @@ FLOOR = 64
 """So many roundings of numbers of the cotangent's size, or of the outputs' as they are pulled back, may be left where they
 cancel."""
 CANCELLED = 2.0**-30
-"""A gradient below this part of what the outputs' size would let one expect is left over from a cancellation."""
+CANCELLED_UNITS = 2.0**13
+"""A gradient below this part of what the outputs' size would let one expect, or below so many roundings of it, is what a
+cancellation has left."""
 NUDGES = 8
 NUDGE = 2.0**-8
 """So many cotangents, changed by less than this part of each entry, tell rounding, which changes as a whole, from what a rule
@@ -259,7 +261,7 @@ def _all_rounding(one: Sum, sizes: Array, scale: Array, noise: Array, unit: floa
     g, gf = sizes
     expected = np.sum(gf) / scale
     floor = FLOOR * unit * np.maximum(max(g.max(initial=0.0), gf.max(initial=0.0)), expected)
-    lost = (one.size <= 2 * floor) & (one.size <= max(CANCELLED, 2.0**13 * unit if unit > 1e-10 else 0.0) * expected)
+    lost = (one.size <= 2 * floor) & (one.size <= max(CANCELLED, CANCELLED_UNITS * unit) * expected)
     found: Array = (one.error <= floor) & ((one.error <= noise) | lost)
     return found
 

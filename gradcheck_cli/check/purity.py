@@ -106,9 +106,10 @@ def _repeated(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base
 
 
 def _layouts(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base: Gradients) -> Finding | None:
+    lost = _lost(problem, outputs, v)
     for layout, changed in _laid_out(outputs.cotangents(v)):
         try:
-            name = _different(problem, base, pulled.vjp(changed), lost=_lost(problem, outputs, v))
+            name = _different(problem, base, pulled.vjp(changed), lost=lost)
         except RuleError as error:
             if "read-only" in str(error):
                 return _finding(problem, "GC113", f"the rule writes into its cotangent: {error}")
@@ -119,7 +120,7 @@ def _layouts(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base:
     plain = _copies(pulled.vjp([np.array(g) for g in constant]))
     spread = [np.broadcast_to(g.flat[0], g.shape) if g.size else g for g in constant]
     # Equal cotangents may cancel, and leave rounding only: differences are measured by the dense one's gradients as well.
-    name = _different(problem, plain, pulled.vjp(spread), sizes=base, lost=_lost(problem, outputs, v))
+    name = _different(problem, plain, pulled.vjp(spread), sizes=base, lost=lost)
     if name is None:
         return None
     return _finding(problem, "GC112", f"a cotangent that is one number, broadcast, gave another gradient of {name!r}", name)

@@ -59,12 +59,14 @@ def _without_derivative(judged: Judged, d: Differences, wrong: Array) -> Array:
     further inside. Coordinates that are equal themselves have been looked at.
     """
     D, x = judged.numeric, d.coordinates.x
-    wrong = wrong & (np.count_nonzero(x[:, None] == x, axis=1) == 1)[:, None] if len(x) < MANY else wrong & False
+    if not 2 <= len(x) < MANY:
+        return judged.verdict
+    wrong = wrong & (_occurrences(x, x) == 1)[:, None]
     rows = np.flatnonzero(wrong.any(axis=0) & np.isfinite(D).all(axis=0))
-    if not len(rows) or len(D) < 2:
+    if not len(rows):
         return judged.verdict
     u = uneven(len(D)) * np.where(np.arange(len(D)) % 2, -1.0, 1.0) * d.own_scale()
-    slopes = np.array([_along(d, step * u, step)[rows] for step in STEPS])
+    slopes = np.array([_along(d, u, step)[rows] for step in STEPS])
     with np.errstate(all="ignore"):
         size = np.maximum(np.abs(u) @ np.abs(D[:, rows]), np.max(np.abs(slopes), axis=0))
         steady = np.ptp(slopes, axis=0) <= SAME * size
@@ -79,16 +81,22 @@ def _tied_elsewhere(judged: Judged, d: Differences, wrong: Array) -> Array:
     """The verdicts, undecided at coordinates that equal others which are not looked at, in a part of a large Jacobian."""
     if d.coordinates.complete:
         return judged.verdict
-    values, counts = np.unique(d.coordinates.flat, return_counts=True)
-    here = np.array([np.count_nonzero(d.coordinates.x == value) for value in d.coordinates.x])
-    elsewhere = counts[np.searchsorted(values, d.coordinates.x)] > here
+    x = d.coordinates.x
+    elsewhere = _occurrences(d.coordinates.flat, x) > _occurrences(x, x)
     found: Array = np.where(wrong & elsewhere[:, None], np.int8(Verdict.NEAR_KINK), judged.verdict)
     return found
 
 
-def _along(d: Differences, moved: Array, step: float) -> Array:
-    """The central difference quotient of all outputs, per `step`, when all coordinates move."""
-    (up, down), _ = d.at_once(np.stack([moved, -moved]))
+def _occurrences(among: Array, values: Array) -> Array:
+    """How often each of the values is among others, which have all of them; NaN is equal to nothing."""
+    known, counts = np.unique(among, return_counts=True, equal_nan=False)
+    found: Array = counts[np.searchsorted(known, values)]
+    return found
+
+
+def _along(d: Differences, direction: Array, step: float) -> Array:
+    """The central difference quotient of all outputs when the coordinates move by `step` times a direction, and back."""
+    (up, down), _ = d.at_once(step * np.stack([direction, -direction]))
     found: Array = (up - down) / (2 * step)
     return found
 
@@ -96,7 +104,10 @@ def _along(d: Differences, moved: Array, step: float) -> Array:
 def _a_choice(judged: Judged, d: Differences, tied: Array, rows: Array) -> Array:
     """For each output whether what the rule says of the tied coordinates is a choice among them."""
     a, D = judged.claimed[np.ix_(tied, rows)], judged.numeric[np.ix_(tied, rows)]
-    slopes = np.array([_together(d, tied, step)[rows] for step in STEPS])
+    h = float(np.max(d.scale[tied]))
+    all_tied = np.zeros(len(d.coordinates.x))
+    all_tied[tied] = h
+    slopes = np.array([_along(d, all_tied, step)[rows] / h for step in STEPS])
     joint, size = slopes[0], np.maximum(np.max(np.abs(slopes), axis=0), np.max(np.abs(a), axis=0))
     with np.errstate(all="ignore"):
         smooth = np.ptp(slopes, axis=0) <= SAME * size
@@ -104,14 +115,4 @@ def _a_choice(judged: Judged, d: Differences, tied: Array, rows: Array) -> Array
         adds_up = np.abs(np.sum(a, axis=0) - joint) <= SAME * size
         one_sign = np.all((a - D) * np.sign(joint - np.sum(D, axis=0)) >= -SAME * size, axis=0)
     found: Array = smooth & no_derivative & adds_up & one_sign
-    return found
-
-
-def _together(d: Differences, tied: Array, step: float) -> Array:
-    """The central difference quotient of all outputs when the tied coordinates move by the same."""
-    h = step * float(np.max(d.scale[tied]))
-    moved = np.zeros((2, len(d.coordinates.x)))
-    moved[0, tied], moved[1, tied] = h, -h
-    (up, down), _ = d.at_once(moved)
-    found: Array = (up - down) / (2 * h)
     return found
