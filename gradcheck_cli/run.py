@@ -46,8 +46,14 @@ def run_specs(
     outcomes = _here(planned, overrides, strict) if executor is None else _there(executor, planned, overrides, strict)
     results = _until(outcomes, mistakes, stop_at_first)
     checks = tuple(watch(results, len(planned)) if watch is not None else results)
-    seconds = time.perf_counter() - start
-    return Report(checks, tuple(mistakes), seed=settings.seed, options=overrides, seconds=seconds)
+    return Report(
+        checks,
+        tuple(mistakes),
+        seed=settings.seed,
+        options=overrides,
+        seconds=time.perf_counter() - start,
+        sources={p.file.path: p.file.text for p in planned},
+    )
 
 
 def _nothing_selected(paths: Sequence[str], selection: Selection) -> str:

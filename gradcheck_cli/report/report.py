@@ -28,6 +28,8 @@ class Report:
     """The options that the run itself was given; they win over those in the files."""
     seconds: float = 0.0
     """How long all of it took."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """The texts of the spec files, by path."""
 
     @property
     def ok(self) -> bool:
