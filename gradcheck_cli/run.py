@@ -112,6 +112,8 @@ def _there(
 
 def _lost(draw: Draw, error: BaseException) -> CheckResult:
     """A check that its worker did not finish."""
+    if isinstance(error, TimeoutError):
+        return _broken(draw.item, "GC506", "the check did not end in the time that it is allowed, and was stopped")
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     return _broken(draw.item, "GC505", f"the check was lost: {said}")
 
@@ -151,6 +153,8 @@ def run_draw(draw: Draw, overrides: Mapping[str, Any], explain: bool = True) -> 
         return error
     except GradcheckError as error:
         return _broken(item, "GC501", str(error))
+    except MemoryError as error:
+        return _broken(item, "GC505", f"the check ran out of memory: {error}".rstrip(": "))
 
 
 def outlook(item: Planned, overrides: Mapping[str, Any]) -> str:

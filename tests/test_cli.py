@@ -20,7 +20,7 @@ from gradcheck_cli import __version__, cli
 from gradcheck_cli.check.findings import CODES
 from gradcheck_cli.cli import output
 from gradcheck_cli.cli import run as run_command
-from gradcheck_cli.cli.output import watch
+from gradcheck_cli.cli.output import Watch
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.run import run_specs
 from gradcheck_cli.selection import keyword_matcher
@@ -553,7 +553,7 @@ def test_progress_bar_on_a_slow_terminal(monkeypatch, capsys, spec):
     ticks = iter(range(0, 1000, 2))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("time.monotonic", lambda: float(next(ticks)))
-    report = run_specs([str(spec(WRONG))], watch=watch)
+    report = run_specs([str(spec(WRONG))], watch=Watch())
     assert len(report.checks) == 4
     assert capsys.readouterr().out == ""
 

@@ -11,8 +11,10 @@ from typing import NoReturn
 import click
 
 from gradcheck_cli.cli.group import main
+from gradcheck_cli.cli.signals import interrupt_on_signals
 from gradcheck_cli.errors import OutputError, SpecError, UsageError
 from gradcheck_cli.report.clean import clean
+from gradcheck_cli.report.report import INTERRUPTED
 
 __all__ = ["command_line", "main", "start"]
 
@@ -22,7 +24,7 @@ def command_line() -> int:
     try:
         return main(standalone_mode=False) or 0
     except click.exceptions.Abort:
-        return 130
+        return INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -63,6 +65,7 @@ def start() -> NoReturn:
     for name in ("stdout", "stderr"):  # what was closed before is None
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    interrupt_on_signals()
     code = command_line()
     with suppress(OSError, ValueError):
         sys.stdout.flush()

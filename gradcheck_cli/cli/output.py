@@ -104,9 +104,21 @@ def _encodable(text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def watch(results: Iterator[Named], count: int) -> Iterable[Named]:
-    """Pass the results on; on a terminal show a progress bar once it takes longer than a second."""
-    return _with_progress(results, count) if sys.stderr.isatty() else results
+class Watch:
+    """Passes results on; on a terminal with a progress bar, once it takes longer than a second. An interrupt ends them."""
+
+    interrupted = ""
+    """Where it was."""
+
+    def __call__(self, results: Iterator[Named], count: int) -> Iterator[Named]:
+        """The results, of which there should be `count`."""
+        done = 0
+        try:
+            for result in _with_progress(results, count) if sys.stderr.isatty() else results:
+                yield result
+                done += 1
+        except KeyboardInterrupt:
+            self.interrupted = f"interrupted after {done} of {count}"
 
 
 def _with_progress(results: Iterator[Named], count: int) -> Iterator[Named]:

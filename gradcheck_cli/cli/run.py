@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from gradcheck_cli.cli.output import options_for, watch, write, write_all
+from gradcheck_cli.cli.output import Watch, options_for, write, write_all
 from gradcheck_cli.cli.parameters import Jobs, ReportFile, Shard, format_for
+from gradcheck_cli.cli.signals import finish_on_signals
 from gradcheck_cli.report.clean import clean
 from gradcheck_cli.report.formats import FORMAT_SUFFIXES, FORMATS, Options, render
 
@@ -34,6 +36,9 @@ invalid spec, 3 something could not be decided, 4 an internal error,
 @click.option("-o", "--output", metavar="FILE", help="Write the report to a file.")
 @click.option("--report", "reports", type=ReportFile(), multiple=True, metavar="FORMAT=FILE", help="Write one more report.")
 @click.option("-j", "--jobs", type=Jobs(), default=1, metavar="N", help="Check in N processes; auto: one for each processor.")
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop a check that takes longer, and go on."
+)
 @click.option("--dask", metavar="ADDRESS", help="Check on the Dask cluster whose scheduler has this address.")
 @click.option("--shard", type=Shard(), default=(1, 1), metavar="I/N", help="Only the I-th of N parts of the checks.")
 @click.option("--list", "only_list", is_flag=True, help="List the checks that would run.")
@@ -44,6 +49,7 @@ def command(
     quiet: bool,
     verbose: int,
     jobs: int,
+    timeout: float | None,
     dask: str | None,
     shard: tuple[int, int],
     only_list: bool,
@@ -60,8 +66,11 @@ def command(
     if only_list:
         _list(paths, selection, settings, output)
     settings["taylor"] = True if verbose > 1 else None
-    with _executor(jobs, dask) as executor:
+    watch = Watch()
+    with _executor(jobs, dask, timeout) as executor:
         report = run_specs(paths, selection, settings, stop_at_first=exitfirst, executor=executor, watch=watch)
+    finish_on_signals()
+    report = replace(report, interrupted=watch.interrupted)
     format = output_format or format_for(output, FORMAT_SUFFIXES, "full")
     text = render(report, format, options_for(-1 if quiet else verbose, output))
     write_all(text, output, [(render(report, name, Options(verbose)), path) for name, path in reports])
@@ -82,16 +91,16 @@ def _list(paths: tuple[str, ...], selection: Any, settings: dict[str, Any], outp
     click.get_current_context().exit(2 if mistakes else 0 if planned else 5)
 
 
-def _executor(jobs: int, dask: str | None) -> AbstractContextManager[Any]:
-    """Who does the checks; None for this process itself."""
+def _executor(jobs: int, dask: str | None, timeout: float | None) -> AbstractContextManager[Any]:
+    """Who does the checks; None for this process itself, which could not stop one."""
     if dask is not None:
-        if jobs > 1:
-            raise click.UsageError("--jobs and --dask exclude each other")
+        if jobs > 1 or timeout is not None:
+            raise click.UsageError(f"--{'jobs' if jobs > 1 else 'timeout'} and --dask exclude each other")
         from gradcheck_cli.workers import dask_executor
 
         return dask_executor(dask)
-    if jobs == 1:
+    if jobs == 1 and timeout is None:
         return nullcontext()
     from gradcheck_cli.workers import Processes
 
-    return Processes(jobs)
+    return Processes(jobs, timeout)

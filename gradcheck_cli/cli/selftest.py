@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
-from gradcheck_cli.cli.output import options_for, watch, write
+from gradcheck_cli.cli.output import Watch, options_for, write
+from gradcheck_cli.cli.signals import finish_on_signals
+from gradcheck_cli.report.report import INTERRUPTED
 
 EPILOG = """\b
 Exit codes: 0 all found wrong, but for those that change nothing or too little
@@ -38,9 +40,12 @@ def command(
 
     if bool(paths) == of_ops:
         raise click.UsageError("give spec files, or --ops")
+    watch = Watch()
     if of_ops:
         report = selftest_ops(keyword_matcher(keyword), seed or 0, watch=watch)
     else:
         report = selftest_specs(paths, Selection(keyword=keyword), {"seed": seed}, watch=watch)
+    finish_on_signals()
     write(render_selftest(report, output_format, options_for(verbose, output)), output)
-    click.get_current_context().exit(report.exit_code)
+    click.echo(watch.interrupted, err=True, nl=bool(watch.interrupted))
+    click.get_current_context().exit(INTERRUPTED if watch.interrupted else report.exit_code)
