@@ -38,7 +38,7 @@ _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "atol": ("a finite number, 0 or more", lambda v: 0 <= v < float("inf")),
     "eps": ("a finite number greater than 0", lambda v: 0 < v < float("inf")),
     "points": ("a whole number, 1 or more", lambda v: index(v) >= 1),
-    "seed": ("a whole number, 0 or more", lambda v: index(v) >= 0),
+    "seed": ("a whole number from 0 to 2**63 - 1", lambda v: 0 <= index(v) < 2**63),
 }
 
 

@@ -247,7 +247,7 @@ class _Check:
         seen = Seen(coordinates.described(outputs.size), evaluate.alone, tuple(sorted(problem.looped)))
         result = summarise(x, judged, outputs, coordinates, self.settings.kinks, taylor=view, seen=seen)
         self.inputs.append(result)
-        self.findings += findings_of(result, i in claimed.missing, x.location or problem.location)
+        self.findings += findings_of(result, i in claimed.missing, x.location or problem.location, self.settings)
         if problem.pushforward is not None:
             from gradcheck_cli.check.forward_rule import ForwardRule
 
@@ -282,7 +282,8 @@ class _Check:
         if all(kinks):
             self.inputs[-1] = undecided_at_kinks(whole)
             self.findings = [f for f in self.findings if f.input_name != whole.name]
-            self.findings += findings_of(self.inputs[-1], False, self.problem.inputs[i].location or self.problem.location)
+            place = self.problem.inputs[i].location or self.problem.location
+            self.findings += findings_of(self.inputs[-1], False, place, self.settings)
 
     def _judge_again(self, i: int, coordinates: Coordinates, pulled: Pulled, outputs: Outputs) -> InputResult | None:
         """Judge an input in place of what was said of it, and give what is said now, if anything can be. A combination stays

@@ -36,9 +36,13 @@ class Settings(NamedTuple):
     """Whether the Taylor remainders are computed too."""
 
     def tolerances(self) -> tuple[float, float]:
-        """Rtol and atol; with `eps` the defaults are those of PyTorch's gradcheck."""
-        rtol, atol = (1e-7, 0.0) if self.eps is None else (1e-3, 1e-5)
+        """Rtol and atol."""
+        rtol, atol = self.default_tolerances()
         return rtol if self.rtol is None else self.rtol, atol if self.atol is None else self.atol
+
+    def default_tolerances(self) -> tuple[float, float]:
+        """Rtol and atol where nothing was said; with `eps` those of PyTorch's gradcheck."""
+        return (1e-7, 0.0) if self.eps is None else (1e-3, 1e-5)
 
 
 class Input(NamedTuple):

@@ -47,6 +47,22 @@ class Shard(click.ParamType):  # type: ignore[type-arg]
         return int(number), int(count)
 
 
+class Seconds(click.ParamType):  # type: ignore[type-arg]
+    """A time."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """A finite number above 0."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < float("inf"):
+            self.fail(f"must be a number of seconds above 0; found {value!r}", param, ctx)
+        return seconds
+
+
 class ReportFile(click.ParamType):  # type: ignore[type-arg]
     """A format and the file to write it to."""
 

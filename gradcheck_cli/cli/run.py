@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gradcheck_cli.cli.output import Watch, options_for, write, write_all
-from gradcheck_cli.cli.parameters import Jobs, ReportFile, Shard, format_for
+from gradcheck_cli.cli.parameters import Jobs, ReportFile, Seconds, Shard, format_for
 from gradcheck_cli.cli.signals import finish_on_signals
 from gradcheck_cli.report.clean import clean
 from gradcheck_cli.report.formats import FORMAT_SUFFIXES, FORMATS, Options, render
@@ -36,9 +36,7 @@ invalid spec, 3 something could not be decided, 4 an internal error,
 @click.option("-o", "--output", metavar="FILE", help="Write the report to a file.")
 @click.option("--report", "reports", type=ReportFile(), multiple=True, metavar="FORMAT=FILE", help="Write one more report.")
 @click.option("-j", "--jobs", type=Jobs(), default=1, metavar="N", help="Check in N processes; auto: one for each processor.")
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop a check that takes longer, and go on."
-)
+@click.option("--timeout", type=Seconds(), metavar="SECONDS", help="Stop a check that takes longer, and go on.")
 @click.option("--dask", metavar="ADDRESS", help="Check on the Dask cluster whose scheduler has this address.")
 @click.option("--shard", type=Shard(), default=(1, 1), metavar="I/N", help="Only the I-th of N parts of the checks.")
 @click.option("--list", "only_list", is_flag=True, help="List the checks that would run.")

@@ -79,6 +79,8 @@ def _measured(check: CheckResult) -> str:
     hiding = dict.fromkeys(f.code for f in check.findings if f.code in ("GC602", "GC606"))
     if hiding:
         special += f", but the inputs may hide errors ({', '.join(hiding)}, see -v)"
+    if any(f.code == "GC607" for f in check.findings):
+        special += ", accepted by a loose tolerance only (GC607)"
     return f"{entries}, largest relative error {worst:.1e}{special}"
 
 

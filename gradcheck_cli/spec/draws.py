@@ -102,6 +102,8 @@ def axis_problem(name: str, constants: Mapping[str, Constant]) -> str:
 def _uniform(fields: Fields, what: str, node: Node | None) -> dict[str, Any]:
     assert node is not None
     low, high = read_pair(fields, f"{what}: uniform", node, "low", "high")
+    if high - low == float("inf"):
+        fields.complain(node, f"{what}: uniform: high - low must fit into float64; found [{low:g}, {high:g}]")
     return {"low": low, "high": high}
 
 
