@@ -74,9 +74,7 @@ def _place_of(text: Text, starts: list[int], offset: int) -> Place:
 
 def _parse(parsed: Parsed, source: str, mode: str) -> ast.AST:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the parser warns about `1if x`
-            tree: ast.AST = ast.parse(source, mode=mode)
+        tree = _tree(source, mode)
     except SyntaxError as error:
         hint = "an assignment or a return needs a block: `forward: |` and one statement a line" if (
             mode == "eval" and _is_block(source)
@@ -92,9 +90,16 @@ def _parse(parsed: Parsed, source: str, mode: str) -> ast.AST:
     return tree
 
 
+def _tree(source: str, mode: str) -> ast.AST:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the parser warns about `1if x`
+        tree: ast.AST = ast.parse(source, mode=mode)
+    return tree
+
+
 def _is_block(source: str) -> bool:
     try:
-        ast.parse(source)
+        _tree(source, "exec")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return False
     return True
