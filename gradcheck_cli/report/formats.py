@@ -34,7 +34,7 @@ PICTURE_SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid
 
 
 class Options(NamedTuple):
-    """How to render. Formats for machines look at the last one only."""
+    """How to render; most of it is for people."""
 
     verbose: int = 0
     """-1 leaves out what passed, 1 shows the tables of every check."""
