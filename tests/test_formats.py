@@ -21,8 +21,11 @@ from markdown_it import MarkdownIt
 from reports import HOSTILE, hostile, many, real, small
 
 from gradcheck_cli import verify
+from gradcheck_cli.check.diagnosis.cause import Change
+from gradcheck_cli.errors import Location
 from gradcheck_cli.report import FORMATS, Options, Report, render
 from gradcheck_cli.report.clean import clean, one_line
+from gradcheck_cli.report.places import changed_line
 from gradcheck_cli.report.remarks import fingerprints, remarks
 from gradcheck_cli.run import run_specs
 from gradcheck_cli.selection import Selection
@@ -193,6 +196,35 @@ def test_fixes_mend_the_rules(tmp_path):
     assert count >= 15
 
 
+@pytest.mark.parametrize("text", HOSTILE)
+def test_sarif_has_no_links_and_only_texts_that_can_be_put_in(text):
+    for result in sarif_run(hostile(text))[1]["results"]:
+        assert "](" not in result["message"]["text"]
+        for fix in result.get("fixes", ()):
+            (replacement,) = fix["artifactChanges"][0]["replacements"]
+            assert replacement["insertedContent"]["text"] in (text, text + "1")
+
+
+@pytest.mark.parametrize(
+    ("line", "before", "after", "changed"),
+    [
+        ("      x: grad * x  # y", "grad * x", "2 * grad", "      x: 2 * grad  # y"),
+        ("      x: grad", "grad", "sum(grad, axis=0)", "      x: sum(grad, axis=0)"),
+        ("      x: 2 * (x + grad)", "grad", "sum(grad, axis=0)", "      x: 2 * (x + sum(grad, axis=0))"),
+        ("      return x, grad", "grad", "sum(grad, axis=0)", "      return x, sum(grad, axis=0)"),
+        ("    backward: {x: grad}", "grad", "-grad", "    backward: {x: -grad}"),
+        ("    backward: {x: grad}", "grad", "sum(grad, axis=0)", None),
+        ('      x: "grad"', "grad", "a['b']", None),
+        ("      x: gradient", "grad * x", "grad", None),
+        ("", "grad", "x", None),
+        ("      x: grad", "", "x", None),
+    ],
+)
+def test_an_edit_is_made_in_the_line_where_yaml_reads_it_as_it_is(line, before, after, changed):
+    place = Location("a.yaml", 1, max(line.rfind(before[:4] or "g"), 0) + 1)
+    assert changed_line(Change(place, before, after), line) == changed
+
+
 # Places, names, order.
 
 
@@ -245,7 +277,7 @@ def test_a_check_that_did_not_pass_has_a_remark():
 
 
 def test_what_was_expected_to_be_wrong_is_no_finding():
-    report = run_specs([str(SCHEMAS.parent.parent / "specs" / "mistakes" / "count.yaml")])
+    report = run_specs([str(SCHEMAS.parent.parent / "specs" / "mistakes")])
     assert report.ok
     assert remarks(report) == []
 
