@@ -12,11 +12,13 @@ from gradcheck_cli.check.diagnosis.cause import CAUSES, DIAGNOSED
 from gradcheck_cli.check.diagnosis.diagnose import COARSE
 from gradcheck_cli.check.plan import FULL_ENTRIES
 from gradcheck_cli.check.problem import Settings
+from gradcheck_cli.report import formats, markdown, sarif
 from gradcheck_cli.run import run_specs
 from gradcheck_cli.spec import limits, repair, screen
 from gradcheck_cli.spec.options import _READERS
 
 DIAGNOSIS = ROOT / "docs" / "diagnosis.md"
+FORMATS = ROOT / "docs" / "formats.md"
 REFERENCE = ROOT / "docs" / "spec-reference.md"
 NAMED = {m[1]: b for b in blocks(REFERENCE) if b.language == "yaml" and (m := re.search(r"`(\w+\.yaml)`:$", b.before))}
 EXAMPLES = [b for b in blocks(REFERENCE) if b.language == "yaml" and b not in NAMED.values()]
@@ -37,6 +39,41 @@ def test_commands_print_what_is_shown(block, tmp_path):
     for name, spec in NAMED.items():
         (tmp_path / name).write_text(spec.text)
     check_console(REFERENCE, block, tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where the commands of the document of formats run."""
+    (spec,) = (b.text for b in blocks(FORMATS) if b.before.endswith("forgets a factor:"))
+    (tmp_path / "specs").mkdir()
+    for path in ("wrong.yaml", "specs/wrong.yaml"):
+        (tmp_path / path).write_text(spec)
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", [b for b in blocks(FORMATS) if b.language == "console"], ids=lambda b: b.text.split("\n")[0])
+def test_document_of_formats_shows_them(block, folder):
+    check_console(FORMATS, block, folder)
+
+
+def test_document_of_formats_has_commands_that_write_the_files(folder):
+    commands = re.findall(r"^[- ]*(?:run: )?(gradcheck run specs/.*)$", FORMATS.read_text(), re.M)
+    assert len(commands) == 4
+    for command in commands:
+        run(command, folder)
+        files = re.findall(r"(?:=|-o )(\S+\.\w+)", command)
+        assert files
+        for name in files:
+            assert FORMATS.read_text().count(name) >= (1 if command.endswith(name) and "-o" in command else 2)
+            assert "oscillation" in (folder / name).read_text()
+
+
+def test_document_of_formats_has_all_of_them():
+    rows = re.findall(r"^\| `(\w+)` \|", FORMATS.read_text().partition("## ")[0], re.M)
+    assert rows == list(formats.FORMATS)
+    assert all(f"`{suffix}`" in FORMATS.read_text() for suffix in formats.FORMAT_SUFFIXES)
+    assert f"{sarif.MOST_RESULTS:,} results" in FORMATS.read_text()
+    assert f"{markdown.MOST_BYTES:,} bytes" in FORMATS.read_text()
 
 
 def test_sessions_of_the_engine():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from gradcheck_cli.cli.output import Watch, options_for, write, write_all
 from gradcheck_cli.cli.parameters import Jobs, ReportFile, Seconds, Shard, format_for
 from gradcheck_cli.cli.signals import finish_on_signals
 from gradcheck_cli.report.clean import clean
-from gradcheck_cli.report.formats import FORMAT_SUFFIXES, FORMATS, Options, render
+from gradcheck_cli.report.formats import FORMAT_SUFFIXES, FORMATS, render
 
 EPILOG = """\b
 Exit codes: 0 every check passed, 1 some rule is wrong, 2 bad usage or an
@@ -70,8 +71,13 @@ def command(
     finish_on_signals()
     report = replace(report, interrupted=watch.interrupted)
     format = output_format or format_for(output, FORMAT_SUFFIXES, "full")
-    text = render(report, format, options_for(-1 if quiet else verbose, output))
-    write_all(text, output, [(render(report, name, Options(verbose)), path) for name, path in reports])
+    options = options_for(-1 if quiet else verbose, output)
+    text = render(report, format, options)
+    if not os.environ.keys().isdisjoint(("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")):
+        from gradcheck_cli.cli.actions import in_job
+
+        text = in_job(text, report, options, log=format == "concise" and output in (None, "-"))
+    write_all(text, output, [(render(report, name, options_for(verbose, path)), path) for name, path in reports])
     click.get_current_context().exit(report.exit_code)
 
 

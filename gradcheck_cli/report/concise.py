@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.report.clean import clean, to_ascii
+from gradcheck_cli.report.clean import one_line, to_ascii
 from gradcheck_cli.report.formats import Options
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def render(report: Report, options: Options) -> str:
             lines += [_passed(check)] if options.verbose > 0 else []
         else:
             lines += [_line(f, check) for f in check.findings if f.verdict != "note"]
-    text = "\n".join(clean(line).replace("\n", " ") for line in [*lines, summary_line(report)]) + "\n"
+    text = "\n".join(one_line(line) for line in [*lines, summary_line(report)]) + "\n"
     return to_ascii(text) if options.ascii_only else text
 
 

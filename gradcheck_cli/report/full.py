@@ -29,7 +29,7 @@ def render(report: Report, options: Options) -> str:
     parts = [_mistake(str(m), options) for m in report.mistakes]
     for check in report.checks:
         if check.verdict != "pass" or options.verbose > 0:
-            parts.append(_details(report, check, options))
+            parts.append(details(report, check, options))
         elif options.verbose == 0:
             parts.append(_headline(check, options))
     text = "\n".join([*parts, _summary(report, options)]) + "\n"
@@ -52,10 +52,11 @@ def _headline(check: CheckResult, options: Options) -> str:
     """`PASS  specs/a.yaml:2  quadratic  4 entries, largest relative error 1.2e-11`."""
     word, code = WORDS[check.verdict]
     place = f"{clean(check.file)}:{check.location.line}  " if check.file and check.location else ""
-    return f"{paint(f'{word:<5}', code, options)} {place}{paint(clean(check.name), '1', options)}  {_in_short(check)}"
+    return f"{paint(f'{word:<5}', code, options)} {place}{paint(clean(check.name), '1', options)}  {in_short(check)}"
 
 
-def _in_short(check: CheckResult) -> str:
+def in_short(check: CheckResult) -> str:
+    """What was found, in our own words only: no name from outside is in it."""
     codes = ", ".join(dict.fromkeys(f.code for f in check.findings if f.verdict == "fail"))
     if check.verdict == "pass" and check.expected.startswith("fail"):
         return f"found wrong, as expected ({codes})"
@@ -93,17 +94,17 @@ def _title(finding: Finding) -> str:
 # Everything.
 
 
-def _details(report: Report, check: CheckResult, options: Options) -> str:
+def details(report: Report, check: CheckResult, options: Options) -> str:
     """Headline, table of the inputs, mismatches, findings, graph, and how to repeat it; a blank line between them."""
     from gradcheck_cli.report.repeat import repeat_command
     from gradcheck_cli.report.table import paragraph, table
 
     sections = []
     if check.inputs:
-        sections.append(table(INPUT_COLUMNS, [_input_row(x) for x in check.inputs], INDENT, options))
+        sections.append(table(INPUT_COLUMNS, [input_row(x) for x in check.inputs], INDENT, options))
     for x in check.inputs:
         for title, entries, columns in _shown_entries(x):
-            rows = [_entry_row(x.name, e, columns[-1]) for e in entries]
+            rows = [entry_row(x.name, e, columns[-1]) for e in entries]
             sections.append(f"{INDENT}{title}\n{table(columns, rows, INDENT, options)}")
         if x.taylor is not None:
             title = f"Taylor remainder of {clean(x.name)}: falls with h^3 where the rule is right, with h where it is wrong"
@@ -119,7 +120,8 @@ def _details(report: Report, check: CheckResult, options: Options) -> str:
 INPUT_COLUMNS = ("input", "entries", "max abs\nerror", "max rel\nerror", "at", "error\nbound", "verdict")
 
 
-def _input_row(x: InputResult) -> list[str]:
+def input_row(x: InputResult) -> list[str]:
+    """The cells of `INPUT_COLUMNS`."""
     shape = f" ({','.join(map(str, x.shape))})" if x.shape else ""
     count = f"{x.checked}" if x.checked == x.entries else f"{x.checked} of {x.entries}"
     at = f"{_place(x.worst.output, x.worst.output_index)}, {_input_place(x.name, x.worst)}" if x.worst else ""
@@ -152,7 +154,8 @@ def _taylor_rows(view: Taylor) -> Iterator[list[str]]:
         yield [f"{view.h[k]:.1e}", f"{view.remainder[k]:.1e}", power, f"{view.relative[k]:.1e}"]
 
 
-def _entry_row(name: str, e: Entry, last: str) -> list[str]:
+def entry_row(name: str, e: Entry, last: str) -> list[str]:
+    """The cells of `ENTRY_COLUMNS`, and of the column `last`: `rel error` or `resolution`."""
     claimed, numeric = _apart(e.claimed, e.numeric)
     bound = "" if e.error_bound != e.error_bound else f"{e.error_bound:.1e}"
     measure = e.relative_error if last == "rel error" else e.resolution
