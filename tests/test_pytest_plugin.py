@@ -94,11 +94,16 @@ def everything_imported():
             import_module(module.name)
 
 
-@pytest.fixture
-def project(everything_imported, pytester, monkeypatch):
-    """A folder, and `run_in_process(*arguments)` to run pytest in it."""
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.delenv("CI", raising=False)
+
+
+@pytest.fixture
+def project(everything_imported, pytester):
+    """A folder, and `run_in_process(*arguments)` to run pytest in it."""
     pytester.run_in_process = lambda *arguments: pytester.runpytest_inprocess(*PLUGIN, *arguments)
     return pytester
 
@@ -322,6 +327,6 @@ def test_run_without_specs_imports_nothing(pytester):
 
 def test_own_specs_pass_with_warnings_as_errors(project):
     write(project.path, **{name: (ROOT / "specs" / f"{name}.yaml").read_text() for name in ("tutorial", "kinks")})
-    result = project.run_in_process("-W", "error")
+    result = project.runpytest_subprocess(*PLUGIN, "-W", "error")
     assert result.ret == 0
     assert result.parseoutcomes().keys() == {"passed"}
