@@ -174,7 +174,7 @@ def test_forward_that_cannot_be_evaluated_is_an_error(gradcheck, spec):
         (["run", str(SPECS / "tutorials.yaml")], "did you mean 'tutorial.yaml'?"),
         (["run", "a\0b"], "error: "),
         (["run", TUTORIAL, "--sed", "1"], "--seed"),
-        (["run", TUTORIAL, "--seed", "-1"], "seed must be a whole number, 0 or more"),
+        (["run", TUTORIAL, "--seed", "-1"], "seed must be a whole number from 0 to 2**63 - 1"),
         (["run", TUTORIAL, "--seed", "one"], "--seed"),
         (["run", TUTORIAL, "--eps", "0"], "eps must be a finite number greater than 0"),
         (["run", TUTORIAL, "--eps", "nan"], "eps must be"),

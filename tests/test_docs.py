@@ -14,7 +14,7 @@ from gradcheck_cli.check.plan import FULL_ENTRIES
 from gradcheck_cli.check.problem import Settings
 from gradcheck_cli.run import run_specs
 from gradcheck_cli.spec import limits, repair, screen
-from gradcheck_cli.spec.options import _READERS
+from gradcheck_cli.spec.options import OPTIONS
 
 DIAGNOSIS = ROOT / "docs" / "diagnosis.md"
 REFERENCE = ROOT / "docs" / "spec-reference.md"
@@ -53,7 +53,7 @@ def test_reference_has_the_limits():
 
 def test_reference_has_the_options_and_their_defaults():
     rows = dict(re.findall(r"^\| `(\w+)` \| .* \| ([^|]*) \|$", REFERENCE.read_text().partition("## Options")[2], re.M))
-    assert list(rows) == list(_READERS)
+    assert list(rows) == list(OPTIONS)
     assert rows["kinks"] == Settings().kinks
     assert (int(rows["order"]), int(rows["points"])) == (Settings().order, Settings().points)
     assert rows["mode"] == f"full up to {FULL_ENTRIES:,} entries, and for larger Jacobians that fall apart along axes"

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.constants import kind_of, read_constant
 from gradcheck_cli.spec.document import Mapping, Node, Scalar, quote
 from gradcheck_cli.spec.draft import Draft
 from gradcheck_cli.spec.draws import axis_problem, check_shape
 from gradcheck_cli.spec.input_forms import read_input
+from gradcheck_cli.spec.keys import Key, ref
 from gradcheck_cli.spec.model import Case, CheckOptions, Constant, Expectation, InputSpec
 from gradcheck_cli.spec.names import problem_with_label
 from gradcheck_cli.spec.options import read_expectation, read_options
 
-KEYS = ("inputs", "constants", "check", "expect")
+KEYS = {
+    "inputs": Key("Inputs that take the place of the function's own, each one whole.", ref("inputs")),
+    "constants": Key("Constants that take the place of the function's own.", ref("constants")),
+    "check": Key("How to check this case.", ref("check")),
+    "expect": Key("The verdict that is wanted of this case.", ref("expect")),
+}
 
 
 def read_cases(draft: Draft, defaults: CheckOptions) -> tuple[Case, ...]:
@@ -26,7 +31,7 @@ def read_cases(draft: Draft, defaults: CheckOptions) -> tuple[Case, ...]:
     cases = [Case("default", fields.location(draft.key), inputs, draft.constants, options, expect)]
     if "cases" in draft.entries:
         mapping = fields.mapping(draft.entries["cases"], "cases", "a mapping from names to cases")
-        if mapping is not None and fields.few(mapping, "cases", limits.CASES):
+        if mapping is not None and fields.few(mapping, "CASES"):
             cases += [_read_case(draft, mapping.keys[name], node, cases[0]) for name, node in mapping.entries.items()]
     return tuple(cases)
 

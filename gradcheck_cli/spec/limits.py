@@ -1,6 +1,13 @@
-"""How large a spec may be: a spec file is text from strangers, and reading it must stay cheap."""
+"""How large a spec may be: a spec file is text from strangers, and reading it must stay cheap.
+
+The module is the one object that holds them: everything reads `limits.NAME` when it needs it, and `put` changes what is there,
+for the whole process. The command line and the project file can do that (`SETTABLE`), a spec cannot.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 FILE_BYTES = 1 << 20
 """Size of a spec file."""
@@ -75,3 +82,54 @@ SMALL_ELEMENTS = 256
 
 MULTIPLICATIONS_PER_ELEMENT = 64
 """How many multiplications of a matrix product, a factorisation or an einsum count as one element of RUN_ELEMENTS."""
+
+# Policy.
+
+RTOL = 1.0
+"""The loosest tolerance that a spec may ask for."""
+
+Changes = tuple[tuple[str, float], ...]
+"""Limits that are not at their defaults."""
+
+DEFAULTS: dict[str, float] = {name: value for name, value in globals().items() if name.isupper()}
+
+FIXED = frozenset(
+    {
+        *("NESTING", "EXPRESSION_DEPTH", "SEQUENCE_DEPTH", "CALL_DEPTH"),  # Python's stack ends somewhere
+        *("AXES", "STATIC_INTEGER"),  # what NumPy can hold
+        *("SMALL_ELEMENTS", "MULTIPLICATIONS_PER_ELEMENT"),  # how the others are counted
+        "RTOL",  # --max-rtol
+    }
+)
+SETTABLE = {name.lower().replace("_", "-"): name for name in DEFAULTS if name not in FIXED}
+"""By the names that the command line and the project file have for them."""
+
+
+def put(changes: Changes) -> None:
+    """Put these limits in force, and all others at their defaults."""
+    globals().update({**DEFAULTS, **dict(changes)})
+
+
+def current() -> Changes:
+    """What has been changed."""
+    return tuple((name, globals()[name]) for name, value in DEFAULTS.items() if globals()[name] != value)
+
+
+@contextmanager
+def changed(given: Mapping[str, float]) -> Iterator[None]:
+    """Put these limits in force until the end of the block."""
+    before = current()
+    put((*before, *given.items()))
+    try:
+        yield
+    finally:
+        put(before)
+
+
+def hint(name: str, found: float) -> str:
+    """What would let pass what a limit refuses; '' where nothing can."""
+    if name == "RTOL":
+        return "--max-rtol, or max-rtol in the project file, sets the largest"
+    if name in FIXED:
+        return ""
+    return f"--limit {name.lower().replace('_', '-')}={found} allows it"

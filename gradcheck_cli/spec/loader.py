@@ -13,15 +13,19 @@ from gradcheck_cli.spec.compiling import Functions, words
 from gradcheck_cli.spec.document import Node, Source
 from gradcheck_cli.spec.draft import Draft, read_draft
 from gradcheck_cli.spec.fields import Fields
+from gradcheck_cli.spec.keys import INTEGER, Key, named, ref, required
 from gradcheck_cli.spec.mistakes import Halt, Mistakes
 from gradcheck_cli.spec.model import Case, CheckOptions, FunctionSpec, SpecFile
-from gradcheck_cli.spec.options import KEYS as OPTIONS
-from gradcheck_cli.spec.options import read_options
+from gradcheck_cli.spec.options import OPTIONS, read_options
 from gradcheck_cli.spec.outputs import compile_forward, forward_text
 from gradcheck_cli.spec.rules import compile_rules
 from gradcheck_cli.spec.yaml_reader import read_tree
 
-KEYS = ("functions", "defaults", "version")
+KEYS = {
+    "functions": Key("The functions to check, by name.", named("functionName", ref("function")), required=True),
+    "defaults": Key("What holds for every function that says nothing else.", ref("defaults")),
+    "version": Key("The version of the spec language.", {**INTEGER, "const": 1}),
+}
 
 OWN_NAME_HINT = "a file's own name wins over the language's function of that name; call it something else"
 
@@ -35,7 +39,7 @@ def loads(text: str, path: str = "<stdin>") -> SpecFile:
     """The spec that `text` holds; `path` is what messages call it. Raises SpecError."""
     size = len(text.encode("utf-8", "replace"))
     if size > limits.FILE_BYTES:
-        raise _unreadable(path, f"a spec has at most {limits.FILE_BYTES} bytes; this one has {size}")
+        raise _too_large(path, size)
     source, mistakes = Source(path, text), Mistakes()
     functions: dict[str, FunctionSpec] = {}
     try:
@@ -66,7 +70,7 @@ def read(path: str) -> str:
         raise _unreadable(path, "cannot be read: the path holds a NUL character") from None
     if len(data) > limits.FILE_BYTES:
         size = os.stat(path).st_size  # noqa: PTH116
-        raise _unreadable(path, f"a spec has at most {limits.FILE_BYTES} bytes; this one has {size}")
+        raise _too_large(path, size)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -78,8 +82,13 @@ def read(path: str) -> str:
         raise SpecError([source.mistake(location, message, hint)]) from None
 
 
-def _unreadable(path: str, message: str) -> SpecError:
-    return SpecError([Mistake(Location(path, 1, 1), message)])
+def _unreadable(path: str, message: str, hint: str = "") -> SpecError:
+    return SpecError([Mistake(Location(path, 1, 1), message, hint)])
+
+
+def _too_large(path: str, size: int) -> SpecError:
+    message = f"a spec has at most {limits.FILE_BYTES} bytes; this one has {size}"
+    return _unreadable(path, message, limits.hint("FILE_BYTES", size))
 
 
 def _read_file(fields: Fields, tree: Node) -> dict[str, FunctionSpec]:
@@ -90,11 +99,11 @@ def _read_file(fields: Fields, tree: Node) -> dict[str, FunctionSpec]:
     if "version" in entries:
         fields.integer(entries["version"], "version", "1", lambda v: v == 1)
     defaults = _read_defaults(fields, entries.get("defaults"))
-    fields.required(tree, "a spec", tree, ("functions",))
+    fields.required(tree, "a spec", tree, required(KEYS))
     if "functions" not in entries:
         return {}
     mapping = fields.mapping(entries["functions"], "functions", "a mapping from names to functions")
-    if mapping is None or not fields.few(mapping, "functions", limits.FUNCTIONS):
+    if mapping is None or not fields.few(mapping, "FUNCTIONS"):
         return {}
     found = [read_draft(fields, mapping.keys[name], node) for name, node in mapping.entries.items()]
     drafts = {draft.name: draft for draft in found if draft is not None}

@@ -27,15 +27,17 @@ class Budget:
         """Count statements before they run. Raises SpecError."""
         self.statements += count
         if self.statements > limits.STATEMENTS:
-            raise place.error(f"this runs more than {limits.STATEMENTS:,} statements", "make the loops shorter")
+            message = f"this runs more than {limits.STATEMENTS:,} statements: {self.statements:,} by now"
+            hint = limits.hint("STATEMENTS", 2 * self.statements)
+            raise place.error(message, f"make the loops shorter; {hint}")
 
     def spend_work(self, work: int, place: Place) -> None:
         """Count entries made. Raises SpecError."""
         self.work += work
         if self.work > limits.RUN_ELEMENTS:
-            raise place.error(
-                f"all values computed here have more than {limits.RUN_ELEMENTS:,} entries together", "make the inputs smaller"
-            )
+            message = f"all values computed here have more than {limits.RUN_ELEMENTS:,} entries together: {self.work:,} by now"
+            hint = limits.hint("RUN_ELEMENTS", 2 * self.work)
+            raise place.error(message, f"make the inputs smaller; {hint}")
 
 
 _BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)
