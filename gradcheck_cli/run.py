@@ -25,6 +25,7 @@ def run_specs(
     selection: Selection | None = None,
     options: Mapping[str, Any] | None = None,
     *,
+    base: Mapping[str, Any] | None = None,
     strict: bool = False,
     stop_at_first: bool = False,
     executor: Executor | None = None,
@@ -32,13 +33,14 @@ def run_specs(
 ) -> Report:
     """Check spec files; with an `executor` its workers do the checks, and the results are the same.
 
-    With `strict` an invalid file, a selection of nothing, and an internal error raise instead of being reported.
+    `options` win over what the files say, `base` holds where they say nothing. With `strict` an invalid file, a selection of
+    nothing, and an internal error raise instead of being reported.
     """
     start = time.perf_counter()
     selection = selection or Selection()
     overrides = {n: v for n, v in (options or {}).items() if v is not None}
-    settings = settings_from(overrides)
-    planned, mistakes = plan(paths, selection)
+    settings = settings_from({**(base or {}), **overrides})
+    planned, mistakes = plan(paths, selection, base)
     if strict and mistakes:
         raise SpecError(mistakes)
     if strict and not planned:
@@ -151,27 +153,6 @@ def run_draw(draw: Draw, overrides: Mapping[str, Any], explain: bool = True) -> 
         return error
     except GradcheckError as error:
         return _broken(item, "GC501", str(error))
-
-
-def outlook(item: Planned, overrides: Mapping[str, Any]) -> str:
-    """What a check will take, about: evaluations, memory, and how each input is looked at."""
-    import numpy as np
-
-    from gradcheck_cli.check.plan import foresee
-    from gradcheck_cli.spec.build import points_of, problem_at
-
-    given = {n: v for n, v in overrides.items() if v is not None}
-    try:
-        with np.errstate(all="ignore"):
-            found = foresee(problem_at(item.file, item.function, item.case, given))
-    except Exception as error:  # the run itself will say it, and where
-        return f"cannot be planned: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-    points = points_of(item.case, given)
-    draws = f"{points} draws of " if points > 1 else ""
-    size = max((x.bytes for x in found), default=0)
-    inputs = "; ".join(f"{x.name}: {x.what}" for x in found)
-    forwards, backwards = sum(x.forwards for x in found), max((x.backwards for x in found), default=0)
-    return f"{draws}about {forwards} forward and {backwards} backward evaluations, {size / 1e6:.1f} MB at a time; {inputs}"
 
 
 def _merged(item: Planned, results: Iterator[CheckResult | SpecError]) -> CheckResult | SpecError:

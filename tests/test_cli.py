@@ -229,7 +229,7 @@ def test_standard_input(gradcheck, monkeypatch):
     give(b"functions: \xff")
     outcome = gradcheck("run", "-")
     assert outcome.code == 2
-    assert "<stdin>:1:1: a spec must be UTF-8" in outcome.out
+    assert "<stdin>:1:12: a spec must be UTF-8; found byte 0xFF" in outcome.out
 
 
 def test_standard_input_of_a_process():

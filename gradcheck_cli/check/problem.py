@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck_cli.check.tolerances import ADAPTIVE, FIXED_STEP
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
 
@@ -36,8 +37,8 @@ class Settings(NamedTuple):
     """Whether the Taylor remainders are computed too."""
 
     def tolerances(self) -> tuple[float, float]:
-        """Rtol and atol; with `eps` the defaults are those of PyTorch's gradcheck."""
-        rtol, atol = (1e-7, 0.0) if self.eps is None else (1e-3, 1e-5)
+        """Rtol and atol."""
+        rtol, atol = ADAPTIVE if self.eps is None else FIXED_STEP
         return rtol if self.rtol is None else self.rtol, atol if self.atol is None else self.atol
 
 

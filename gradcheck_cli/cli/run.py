@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from gradcheck_cli.cli.output import options_for, watch, write, write_all
+from gradcheck_cli.cli.list import show
+from gradcheck_cli.cli.output import options_for, watch, write_all
 from gradcheck_cli.cli.parameters import Jobs, ReportFile, Shard, format_for
-from gradcheck_cli.report.clean import clean
 from gradcheck_cli.report.formats import FORMAT_SUFFIXES, FORMATS, Options, render
 
 EPILOG = """\b
@@ -58,7 +58,7 @@ def command(
 
     selection = Selection(keyword=keyword, shard=shard)
     if only_list:
-        _list(paths, selection, settings, output)
+        show(paths, selection, settings, {}, output_format or "full", output)
     settings["taylor"] = True if verbose > 1 else None
     with _executor(jobs, dask) as executor:
         report = run_specs(paths, selection, settings, stop_at_first=exitfirst, executor=executor, watch=watch)
@@ -66,20 +66,6 @@ def command(
     text = render(report, format, options_for(-1 if quiet else verbose, output))
     write_all(text, output, [(render(report, name, Options(verbose)), path) for name, path in reports])
     click.get_current_context().exit(report.exit_code)
-
-
-def _list(paths: tuple[str, ...], selection: Any, settings: dict[str, Any], output: str | None) -> None:
-    """Print what would run, and what it would take, and leave."""
-    from gradcheck_cli.planning import plan
-    from gradcheck_cli.run import outlook
-
-    planned, mistakes = plan(paths, selection)
-    write(
-        "".join(f"{clean(p.file.path)}:{p.case.location.line}  {p.name}  {clean(outlook(p, settings))}\n" for p in planned),
-        output,
-    )
-    click.echo("".join(f"{clean(str(m))}\n" for m in mistakes), err=True, nl=False)
-    click.get_current_context().exit(2 if mistakes else 0 if planned else 5)
 
 
 def _executor(jobs: int, dask: str | None) -> AbstractContextManager[Any]:

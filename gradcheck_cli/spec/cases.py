@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradcheck_cli.check.tolerances import FIXED_STEP
+from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.constants import kind_of, read_constant
 from gradcheck_cli.spec.document import Mapping, Node, Scalar, quote
 from gradcheck_cli.spec.draft import Draft
@@ -25,7 +27,7 @@ KEYS = {
 def read_cases(draft: Draft, defaults: CheckOptions) -> tuple[Case, ...]:
     """All cases, `default` first; what is wrong is reported and left out."""
     fields = draft.fields
-    options = read_options(fields, draft.entries.get("check"), "check").over(defaults)
+    options = _options(draft, draft.key, draft.entries.get("check"), "check", defaults)
     expect = read_expectation(fields, draft.entries.get("expect")) or Expectation()
     inputs = {name: spec for name, spec in draft.inputs.items() if spec is not None}
     cases = [Case("default", fields.location(draft.key), inputs, draft.constants, options, expect)]
@@ -50,9 +52,18 @@ def _read_case(draft: Draft, key: Scalar, node: Node, base: Case) -> Case:
     if inputs and not any(spec.requires_grad for spec in inputs.values()) and draft.differentiable:
         fields.complain(key, f"{what}: no input requires a gradient, so there is nothing to check")
     _check_inherited(draft, key, entries, constants)
-    options = read_options(fields, entries.get("check"), f"check of {what}").over(base.check)
+    options = _options(draft, key, entries.get("check"), f"check of {what}", base.check)
     expect = read_expectation(fields, entries.get("expect")) or base.expect
     return Case(key.value, fields.location(key), inputs, constants, options, expect)
+
+
+def _options(draft: Draft, key: Scalar, node: Node | None, what: str, base: CheckOptions) -> CheckOptions:
+    """The options of a case, once the tolerance that goes with a fixed step is not too loose."""
+    options = read_options(draft.fields, node, what).over(base)
+    if options.eps is not None and options.rtol is None and FIXED_STEP[0] > limits.RTOL:
+        message = f"rtol must be at most {limits.RTOL}; with eps it is {FIXED_STEP[0]} where nothing is said"
+        draft.fields.complain(node or key, message, limits.hint("RTOL", FIXED_STEP[0]))
+    return options
 
 
 def _overrides(draft: Draft, what: str, node: Node | None, kind: str, known: dict[str, Any]) -> dict[str, Node]:

@@ -27,6 +27,7 @@ KEYS = {
     "version": Key("The version of the spec language.", {**INTEGER, "const": 1}),
 }
 
+NOTHING = CheckOptions()
 OWN_NAME_HINT = "a file's own name wins over the language's function of that name; call it something else"
 
 
@@ -35,8 +36,8 @@ def load(path: str | os.PathLike[str]) -> SpecFile:
     return loads(read(os.fspath(path)), os.fspath(path))
 
 
-def loads(text: str, path: str = "<stdin>") -> SpecFile:
-    """The spec that `text` holds; `path` is what messages call it. Raises SpecError."""
+def loads(text: str, path: str = "<stdin>", base: CheckOptions = NOTHING) -> SpecFile:
+    """The spec that `text` holds; messages call it `path`, and `base` holds where it says nothing. Raises SpecError."""
     size = len(text.encode("utf-8", "replace"))
     if size > limits.FILE_BYTES:
         raise _too_large(path, size)
@@ -45,14 +46,14 @@ def loads(text: str, path: str = "<stdin>") -> SpecFile:
     try:
         tree = read_tree(source, mistakes)
         if tree is not None:
-            functions = _read_file(Fields(source, mistakes), tree)
+            functions = _read_file(Fields(source, mistakes), tree, base)
         elif not mistakes:
             mistakes.append(Mistake(Location(path, 1, 1), "a spec must have functions; this one is empty"))
     except Halt:
         pass
     if mistakes:
         raise SpecError(mistakes)
-    return SpecFile(path, functions, text)
+    return SpecFile(path, functions, text, base=base)
 
 
 def read(path: str) -> str:
@@ -64,12 +65,17 @@ def read(path: str) -> str:
             raise _unreadable(path, f"a spec must be a file; this is {kind}")
         with open(path, "rb") as file:  # noqa: PTH123
             data = file.read(limits.FILE_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise _unreadable(path, f"cannot be read: {error.strerror}") from None
     except ValueError:
         raise _unreadable(path, "cannot be read: the path holds a NUL character") from None
+    return decoded(path, data, size)
+
+
+def decoded(path: str, data: bytes, size: int) -> str:
+    """The text of a file's first bytes, all of them unless it is too large. Raises SpecError."""
     if len(data) > limits.FILE_BYTES:
-        size = os.stat(path).st_size  # noqa: PTH116
         raise _too_large(path, size)
     try:
         return data.decode("utf-8")
@@ -91,14 +97,14 @@ def _too_large(path: str, size: int) -> SpecError:
     return _unreadable(path, message, limits.hint("FILE_BYTES", size))
 
 
-def _read_file(fields: Fields, tree: Node) -> dict[str, FunctionSpec]:
+def _read_file(fields: Fields, tree: Node, base: CheckOptions) -> dict[str, FunctionSpec]:
     """The functions of the file's tree; what is wrong is reported and left out."""
     entries = fields.keyed(tree, "a spec", KEYS)
     if entries is None:
         return {}
     if "version" in entries:
         fields.integer(entries["version"], "version", "1", lambda v: v == 1)
-    defaults = _read_defaults(fields, entries.get("defaults"))
+    defaults = _read_defaults(fields, entries.get("defaults")).over(base)
     fields.required(tree, "a spec", tree, required(KEYS))
     if "functions" not in entries:
         return {}

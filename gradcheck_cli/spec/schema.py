@@ -72,9 +72,7 @@ def _input() -> Fragment:
     return {
         **_mapping(input_forms.KEYS),
         "oneOf": [{"required": [source]} for source in input_forms.SOURCES],
-        "dependencies": {
-            draw: {"required": ["shape"], "properties": {"dtype": {"enum": _dtypes(draw)}}} for draw in draws
-        },
+        "dependencies": {draw: {"required": ["shape"], "properties": {"dtype": {"enum": _dtypes(draw)}}} for draw in draws},
         "not": {"anyOf": [{"required": list(two)} for two in combinations(draws, 2)]},
     }
 
