@@ -17,6 +17,7 @@ from gradcheck_cli.selection import Selection
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from gradcheck_cli.check.problem import Settings
     from gradcheck_cli.check.result import CheckResult
 
 
@@ -40,6 +41,7 @@ def run_specs(
     selection = selection or Selection()
     overrides = {n: v for n, v in (options or {}).items() if v is not None}
     settings = settings_from({**(base or {}), **overrides})
+    _refuse_loose(settings)
     planned, mistakes = plan(paths, selection, base)
     if strict and mistakes:
         raise SpecError(mistakes)
@@ -56,6 +58,15 @@ def run_specs(
         seconds=time.perf_counter() - start,
         sources={p.file.path: p.file.text for p in planned},
     )
+
+
+def _refuse_loose(settings: Settings) -> None:
+    """What no spec may ask for, the run's own options must not ask for either. Raises UsageError."""
+    from gradcheck_cli.spec import limits
+
+    asked = settings.tolerances()[0]
+    if asked > limits.RTOL and not settings.rtol is settings.eps is None:
+        raise UsageError(f"rtol must be at most {limits.RTOL} (--max-rtol); the options ask for {asked}")
 
 
 def _nothing_selected(paths: Sequence[str], selection: Selection) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, MAX_RTOL, PATHS, project_of
 from gradcheck_cli.cli.output import write
 from gradcheck_cli.cli.parameters import Shard
 from gradcheck_cli.report.clean import clean
@@ -22,16 +23,27 @@ Exit codes: 0 listed, 2 bad usage or an invalid spec, 4 an internal error,
 
 
 @click.command("list", epilog=EPILOG)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@PATHS
 @click.option("-k", "keyword", default="", metavar="EXPR", help="Only checks whose function[case] matches; and, or, not, ( ).")
 @click.option("--shard", type=Shard(), default=(1, 1), metavar="I/N", help="Only the I-th of N parts of the checks.")
 @click.option("--output-format", type=click.Choice(["full", "json"]), default="full", help="How to write it.  [default: full]")
 @click.option("-o", "--output", metavar="FILE", help="Write the list to a file.")
-def command(paths: tuple[str, ...], keyword: str, shard: tuple[int, int], output_format: str, output: str | None) -> None:
+@MAX_RTOL
+@LIMIT
+@ISOLATE
+def command(
+    paths: tuple[str, ...],
+    keyword: str,
+    shard: tuple[int, int],
+    output_format: str,
+    output: str | None,
+    max_rtol: float | None,
+) -> None:
     """List the checks that a run would do, and about what each would take."""
     from gradcheck_cli.selection import Selection
 
-    show(paths, Selection(keyword=keyword, shard=shard), {}, {}, output_format, output)
+    base = project_of(click.get_current_context()).check
+    show(paths, Selection(keyword=keyword, shard=shard), {}, base, output_format, output)
 
 
 def show(

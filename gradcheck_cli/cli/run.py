@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, MAX_RTOL, PATHS, project_of, say_sources, setting
 from gradcheck_cli.cli.list import show
 from gradcheck_cli.cli.output import options_for, watch, write_all
 from gradcheck_cli.cli.parameters import Jobs, ReportFile, Shard, format_for
@@ -19,24 +20,27 @@ invalid spec, 3 something could not be decided, 4 an internal error,
 
 
 @click.command("run", epilog=EPILOG)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@PATHS
 @click.option("-k", "keyword", default="", metavar="EXPR", help="Only checks whose function[case] matches; and, or, not, ( ).")
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first check that fails.")
 @click.option("-q", "--quiet", is_flag=True, help="Leave out what passed.")
 @click.option("-v", "--verbose", count=True, help="Show the tables of every check; -vv Taylor remainders too.")
-@click.option("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
-@click.option("--eps", type=float, metavar="H", help="A fixed step: plain central differences and an allclose verdict.")
-@click.option(
+@setting("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
+@setting("--eps", type=float, metavar="H", help="A fixed step: plain central differences and an allclose verdict.")
+@setting(
     "--rtol", type=float, metavar="R", help="Largest relative error of an entry that counts as agreement.  [default: 1e-7]"
 )
-@click.option("--atol", type=float, metavar="A", help="Absolute floor of the tolerance.  [default: 0]")
-@click.option("--output-format", type=click.Choice(list(FORMATS)), help="How to write it.  [default: by FILE's name, or full]")
+@setting("--atol", type=float, metavar="A", help="Absolute floor of the tolerance.  [default: 0]")
+@MAX_RTOL
+@setting("--output-format", type=click.Choice(list(FORMATS)), help="How to write it.  [default: by FILE's name, or full]")
 @click.option("-o", "--output", metavar="FILE", help="Write the report to a file.")
-@click.option("--report", "reports", type=ReportFile(), multiple=True, metavar="FORMAT=FILE", help="Write one more report.")
-@click.option("-j", "--jobs", type=Jobs(), default=1, metavar="N", help="Check in N processes; auto: one for each processor.")
+@setting("--report", "reports", type=ReportFile(), multiple=True, metavar="FORMAT=FILE", help="Write one more report.")
+@setting("-j", "--jobs", type=Jobs(), default=1, metavar="N", help="Check in N processes; auto: one for each processor.")
 @click.option("--dask", metavar="ADDRESS", help="Check on the Dask cluster whose scheduler has this address.")
 @click.option("--shard", type=Shard(), default=(1, 1), metavar="I/N", help="Only the I-th of N parts of the checks.")
 @click.option("--list", "only_list", is_flag=True, help="List the checks that would run.")
+@LIMIT
+@ISOLATE
 def command(
     paths: tuple[str, ...],
     keyword: str,
@@ -47,6 +51,7 @@ def command(
     dask: str | None,
     shard: tuple[int, int],
     only_list: bool,
+    max_rtol: float | None,
     output_format: str | None,
     output: str | None,
     reports: tuple[tuple[str, str], ...],
@@ -56,16 +61,19 @@ def command(
     from gradcheck_cli.run import run_specs
     from gradcheck_cli.selection import Selection
 
-    selection = Selection(keyword=keyword, shard=shard)
+    ctx, selection = click.get_current_context(), Selection(keyword=keyword, shard=shard)
+    base = project_of(ctx).check
+    if verbose > 0:
+        say_sources(ctx)
     if only_list:
-        show(paths, selection, settings, {}, output_format or "full", output)
+        show(paths, selection, settings, base, output_format or "full", output)
     settings["taylor"] = True if verbose > 1 else None
     with _executor(jobs, dask) as executor:
-        report = run_specs(paths, selection, settings, stop_at_first=exitfirst, executor=executor, watch=watch)
+        report = run_specs(paths, selection, settings, base=base, stop_at_first=exitfirst, executor=executor, watch=watch)
     format = output_format or format_for(output, FORMAT_SUFFIXES, "full")
     text = render(report, format, options_for(-1 if quiet else verbose, output))
     write_all(text, output, [(render(report, name, Options(verbose)), path) for name, path in reports])
-    click.get_current_context().exit(report.exit_code)
+    ctx.exit(report.exit_code)
 
 
 def _executor(jobs: int, dask: str | None) -> AbstractContextManager[Any]:

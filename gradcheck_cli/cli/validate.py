@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, MAX_RTOL, PATHS, project_of
 from gradcheck_cli.cli.output import write
 from gradcheck_cli.report.clean import clean
 
@@ -29,22 +30,26 @@ class Later(ModuleType):
 
 
 @click.command("validate", epilog=EPILOG)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@PATHS
 @click.option("-q", "--quiet", is_flag=True, help="Print mistakes only.")
-def command(paths: tuple[str, ...], quiet: bool) -> None:
+@MAX_RTOL
+@LIMIT
+@ISOLATE
+def command(paths: tuple[str, ...], quiet: bool, max_rtol: float | None) -> None:
     """Check spec files without running them; a folder stands for all spec files below it, - for standard input."""
     # The op table, whose names and signatures expressions are checked with, computes nothing as long as nothing runs.
     sys.modules.setdefault("numpy", Later("numpy"))
     from gradcheck_cli.planning import read_specs
 
-    files, mistakes = read_specs(paths)
+    ctx = click.get_current_context()
+    files, mistakes = read_specs(paths, project_of(ctx).check)
     invalid = len({m.location.path for m in mistakes})
     text = "".join(f"{clean(str(m))}\n\n" for m in mistakes)
     if not quiet:
         text += f"{_counted(len(mistakes), 'mistake')} in {_counted(invalid, 'file')}, " if mistakes else ""
         text += f"{_counted(len(files), 'file')} {'is' if len(files) == 1 else 'are'} valid\n"
     write(text, None)
-    click.get_current_context().exit(2 if mistakes else 0)
+    ctx.exit(2 if mistakes else 0)
 
 
 def _counted(count: int, what: str) -> str:

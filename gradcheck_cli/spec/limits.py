@@ -101,7 +101,14 @@ FIXED = frozenset(
         "RTOL",  # --max-rtol
     }
 )
-SETTABLE = {name.lower().replace("_", "-"): name for name in DEFAULTS if name not in FIXED}
+
+
+def called(name: str) -> str:
+    """What users call a limit."""
+    return name.lower().replace("_", "-")
+
+
+SETTABLE = {called(name): name for name in DEFAULTS if name not in FIXED}
 """By the names that the command line and the project file have for them."""
 
 
@@ -132,4 +139,4 @@ def hint(name: str, found: float) -> str:
         return "--max-rtol, or max-rtol in the project file, sets the largest"
     if name in FIXED:
         return ""
-    return f"--limit {name.lower().replace('_', '-')}={found} allows it"
+    return f"--limit {called(name)}={found} allows it"

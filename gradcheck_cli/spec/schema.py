@@ -78,7 +78,7 @@ def _input() -> Fragment:
 
 
 def _dtypes(draw: str) -> list[str]:
-    return [dtype for dtype in input_forms.DTYPES if dtype.replace("int", "int64").replace("6464", "64") in DTYPES_OF[draw]]
+    return [name for name in input_forms.DTYPES if {"int": "int64"}.get(name, name) in DTYPES_OF[draw]]
 
 
 def _expect() -> Fragment:
