@@ -13,7 +13,7 @@ NAME = "pyproject.toml"
 MOST_JOBS = 1024
 LARGEST_LIMIT = 2**62
 LARGEST_FILE = 1 << 20
-"""Bytes; a larger file is not looked into."""
+"""Bytes."""
 _MENTIONED = re.compile(rb"""\btool["' \t]*(?:\.["' \t]*gradcheck\b|[\]=])""")
 """Any way to write the table, and few other things: so most runs need no TOML parser."""
 
@@ -45,40 +45,42 @@ def read_project() -> Project:
     Raises SpecError, with every mistake in the file.
     """
     try:
-        folder = os.getcwd()  # noqa: PTH109
+        folder = os.getcwd()
     except OSError:
         return Project()
     while True:
-        found = _read_file(os.path.join(folder, NAME))  # noqa: PTH118
-        above = os.path.dirname(folder)  # noqa: PTH120
+        found = _read_file(os.path.join(folder, NAME))
+        above = os.path.dirname(folder)
         if found is not None:
             return found
-        if above == folder or os.path.exists(os.path.join(folder, ".git")):  # noqa: PTH110, PTH118
+        if above == folder or os.path.exists(os.path.join(folder, ".git")):
             return Project()
         folder = above
 
 
 def _read_file(path: str) -> Project | None:
-    """None where there is no such file, where it cannot be read, and where it has no such table."""
-    if not os.path.isfile(path):  # noqa: PTH113
+    """None where there is no such file, and where it has no such table. Raises SpecError."""
+    if not os.path.isfile(path):
         return None
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             data = file.read(LARGEST_FILE + 1)
-    except OSError:
-        return None
-    return project_from(data, os.path.relpath(path)) if len(data) <= LARGEST_FILE and _MENTIONED.search(data) else None
+    except OSError as error:
+        raise _unreadable(os.path.relpath(path), f"cannot be read: {error.strerror}") from None
+    return project_from(data, os.path.relpath(path)) if _MENTIONED.search(data) else None
 
 
 def project_from(data: bytes, path: str) -> Project | None:
     """The project that the bytes of a file describe; None where they have no such table. Raises SpecError."""
     import tomllib
 
+    if len(data) > LARGEST_FILE:
+        raise _unreadable(path, f"this file must have at most {LARGEST_FILE} bytes")
     try:
         text = data.decode()
         tool = tomllib.loads(text).get("tool")
     except UnicodeDecodeError:
-        raise SpecError([Mistake(Location(path, 1, 1), "this file must be UTF-8")]) from None
+        raise _unreadable(path, "this file must be UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise SpecError([_no_toml(path, text, error)]) from None
     if not isinstance(tool, dict) or "gradcheck" not in tool:
@@ -88,6 +90,10 @@ def project_from(data: bytes, path: str) -> Project | None:
     if reader.mistakes:
         raise SpecError(reader.mistakes)
     return project
+
+
+def _unreadable(path: str, message: str) -> SpecError:
+    return SpecError([Mistake(Location(path, 1, 1), message, "--isolated ignores it")])
 
 
 def _no_toml(path: str, text: str, error: Exception) -> Mistake:
@@ -114,11 +120,11 @@ class _Reader:
         found = self.table((), table, {**_options(), **dict.fromkeys(("check", "limits"), _TABLE)})
         limits = self.table(("limits",), found.pop("limits", {}), dict.fromkeys(SETTABLE, limit))
         checked = self.table(("check",), found.pop("check", {}), check)
-        beside = os.path.dirname(self.path)  # noqa: PTH120
-        paths = tuple(os.path.join(beside, path) for path in found.pop("paths", ()))  # noqa: PTH118
+        beside = os.path.dirname(self.path)
+        paths = tuple(os.path.join(beside, path) for path in found.pop("paths", ()))
         if "report" in found:
             parts = (report.partition("=") for report in found["report"])
-            found["report"] = [f"{format}={os.path.join(beside, file)}" for format, _, file in parts]  # noqa: PTH118
+            found["report"] = [f"{format}={os.path.join(beside, file)}" for format, _, file in parts]
         return Project(self.path, paths, found, checked, {SETTABLE[name]: value for name, value in limits.items()})
 
     def table(self, keys: tuple[str, ...], table: Any, known: Mapping[str, Kind]) -> dict[str, Any]:
@@ -152,7 +158,9 @@ def _options() -> dict[str, Kind]:
     from gradcheck_cli.spec.options import OPTIONS
 
     return {
-        "paths": Kind("a list of files and folders", lambda v: _texts(v) and all(p and "\0" not in p for p in v)),
+        "paths": Kind(
+            "a list of files and folders", lambda v: _texts(v) and all(p not in ("", "-") and "\0" not in p for p in v)
+        ),
         "output-format": Kind(f"one of {', '.join(FORMATS)}", lambda v: isinstance(v, str) and v in FORMATS),
         "report": Kind("a list of FORMAT=FILE, such as json=report.json", lambda v: _texts(v) and all(map(_is_report, v))),
         "jobs": Kind(f"'auto' or a whole number from 1 to {MOST_JOBS}", _is_jobs),

@@ -170,3 +170,5 @@ def test_completion(shell, says):
     assert "ops" not in re.split(r"[\s,]+", commands)
     formats = re.split(r"[\s,]+", completed(shell, "gradcheck run --output-format "))
     assert set(FORMATS) <= set(formats)
+    for name in ("run", "selftest"):
+        assert "file" in re.split(r"[\s,]+", completed(shell, f"gradcheck {name} spec", "spec"))

@@ -140,6 +140,8 @@ def test_mistakes_have_their_places():
         ("[tool]\ngradcheck = {check = {rtoll = 1}}", "pyproject.toml:2:23: tool.gradcheck.check has no key 'rtoll'"),
         ("tool.gradcheck.paths = 'a'", "tool.gradcheck.paths must be a list of files and folders; found 'a'"),
         ("tool.gradcheck.paths = ['']", "must be a list of files and folders"),
+        ("tool.gradcheck.paths = ['-']", "must be a list of files and folders"),
+        ("tool.gradcheck.jobs = 1 #" + "x" * (1 << 20), "pyproject.toml:1:1: this file must have at most 1048576 bytes"),
         ("tool.gradcheck.report = ['xml=a']", "must be a list of FORMAT=FILE"),
         ("tool.gradcheck.check = [1]", "tool.gradcheck.check must be a table"),
         ("tool.gradcheck.check.rtol = true", "found True"),
@@ -274,6 +276,9 @@ def test_formats_and_reports(gradcheck, spec, project, monkeypatch):
     assert gradcheck("run", spec(RIGHT)).out.startswith("{")
     assert gradcheck("run", spec(RIGHT), "--output-format", "full").out.startswith("PASS")
     assert gradcheck("list", spec(RIGHT)).code == gradcheck("selftest", spec(RIGHT)).code == 0
+    monkeypatch.delenv("GRADCHECK_OUTPUT_FORMAT")
+    gradcheck("run", spec(RIGHT), "-o", "named.json")
+    assert json.loads(Path("named.json").read_text())["summary"]["pass"] == 1
     Path("all.json").unlink()
     gradcheck("run", spec(RIGHT), "--report", "json=other.json")
     assert not Path("all.json").exists()
@@ -308,6 +313,12 @@ def test_broken_project_file(gradcheck, spec, project):
 
 def test_project_costs_nothing_where_there_is_none(spec):
     assert "tomllib" not in imported("run", spec(RIGHT))
+
+
+def test_cluster_on_the_command_line_wins_over_processes(gradcheck, project):
+    project("[tool.gradcheck]\njobs = 2\n")
+    assert "exclude each other" in gradcheck("run", TUTORIAL, "-j", "2", "--dask", "nowhere").err
+    assert "no Dask scheduler answers" in gradcheck("run", TUTORIAL, "--dask", "inproc://nowhere").err
 
 
 # Limits.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from gradcheck_cli.cli.parameters import Limit
+from gradcheck_cli.cli.parameters import Limit, files
 from gradcheck_cli.project import Project, read_project
 from gradcheck_cli.report.clean import clean
 
@@ -23,6 +23,13 @@ class Setting(click.Option):
     def key(self) -> str:
         """Its name in the project file."""
         return self.opts[-1].removeprefix("--")
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        """As click's, with the project's value for a default."""
+        options = project_of(ctx).options
+        if self.key in options:
+            ctx.default_map = {**(ctx.default_map or {}), str(self.name): options[self.key]}
+        return super().consume_value(ctx, opts)
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """As click's; nothing where the environment is ignored."""
@@ -41,18 +48,15 @@ def setting(*names: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
 
 
 def project_of(ctx: click.Context) -> Project:
-    """What the project file says."""
-    found: Project = ctx.meta.get(PROJECT, Project())
+    """What the project file says; read when it is first asked for, so that --help needs none."""
+    if PROJECT not in ctx.meta:
+        ctx.meta[PROJECT] = Project() if ctx.meta.get(ISOLATED) or ctx.resilient_parsing else read_project()
+    found: Project = ctx.meta[PROJECT]
     return found
 
 
-def _read(ctx: click.Context, parameter: click.Parameter, isolated: bool) -> None:
-    if ctx.resilient_parsing:
-        return
+def _isolate(ctx: click.Context, parameter: click.Parameter, isolated: bool) -> None:
     ctx.meta[ISOLATED] = isolated
-    project = ctx.meta[PROJECT] = Project() if isolated else read_project()
-    settings = [p for p in ctx.command.params if isinstance(p, Setting)]
-    ctx.default_map = {str(p.name): project.options[p.key] for p in settings if p.key in project.options}
 
 
 def _paths(ctx: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
@@ -83,16 +87,21 @@ def _put(ctx: click.Context, changes: Mapping[str, float]) -> None:
         ctx.with_resource(changed(changes))
 
 
-PATHS = click.argument("paths", nargs=-1, metavar="[PATH]...", callback=_paths)
+PATHS = click.argument("paths", nargs=-1, metavar="[PATH]...", callback=_paths, shell_complete=files)
 MAX_RTOL = setting("--max-rtol", type=float, metavar="R", callback=_max_rtol, help="Refuse specs that ask for a larger rtol.")
 LIMIT = click.option(
     "--limit", type=Limit(), multiple=True, metavar="NAME=N", expose_value=False, callback=_limit,
     help="Change a limit of specs.",
 )  # fmt: skip
 ISOLATE = click.option(
-    "--isolated", is_flag=True, is_eager=True, expose_value=False, callback=_read,
+    "--isolated", is_flag=True, is_eager=True, expose_value=False, callback=_isolate,
     help="Ignore pyproject.toml and GRADCHECK_ variables.",
 )  # fmt: skip
+
+
+def on_command_line(ctx: click.Context, name: str) -> bool:
+    """Whether a parameter was given there, and not elsewhere."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def say_sources(ctx: click.Context) -> None:
@@ -110,9 +119,8 @@ def _sources(ctx: click.Context, project: Project) -> Iterator[str]:
     for parameter in ctx.command.params:
         source = ctx.get_parameter_source(parameter.name or "")
         if isinstance(parameter, Setting) and source not in (None, ParameterSource.DEFAULT):
-            name = parameter.opts[-1].lstrip("-")
-            given.add(name)
-            yield f"{name} {_value(ctx.params[parameter.name or ''])} ({words.get(source, parameter.envvar)})"
+            given.add(parameter.key)
+            yield f"{parameter.key} {_value(ctx.params[str(parameter.name)])} ({words.get(source, parameter.envvar)})"
     for name, value in project.check.items():
         if name not in given:
             yield f"{name} {value} ({project.path}, where a spec says nothing)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from shlex import quote
 
 import click
@@ -62,11 +63,11 @@ def command(path: str, force: bool) -> None:
     if path == "-":
         write(SPEC, None)
         return
-    path = os.path.join(path, NAME) if os.path.isdir(path) else path  # noqa: PTH112, PTH118
+    place = Path(path, NAME) if Path(path).is_dir() else Path(path)
+    path, schema = str(place), str(place.with_name(SCHEMA))
     if os.path.lexists(path) and not force:
         raise UsageError(f"{path} is there already; choose another name, or --force to write over it")
     write_file(SPEC, path)
-    schema = os.path.join(os.path.dirname(path), SCHEMA)  # noqa: PTH118, PTH120
     click.echo(
         f"{path} is written. Next:\n\n"
         f"  gradcheck run {quote(path)}\n"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gradcheck_cli.errors import nearest
 from gradcheck_cli.project import LARGEST_LIMIT, MOST_JOBS
 from gradcheck_cli.report.formats import FORMATS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Jobs(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
@@ -81,6 +84,13 @@ class Limit(click.ParamType):  # type: ignore[type-arg]
         if not 1 <= count <= LARGEST_LIMIT:
             self.fail(f"must be NAME=N with a whole number, 1 or more; found {value!r}", param, ctx)
         return SETTABLE[name], count
+
+
+def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Lets a shell complete an argument as the name of a file."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
 
 
 def format_for(path: str | None, suffixes: Mapping[str, str], otherwise: str) -> str:

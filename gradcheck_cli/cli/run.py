@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, MAX_RTOL, PATHS, project_of, say_sources, setting
+from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, MAX_RTOL, PATHS, on_command_line, project_of, say_sources, setting
 from gradcheck_cli.cli.list import show
 from gradcheck_cli.cli.output import options_for, watch, write_all
 from gradcheck_cli.cli.parameters import Jobs, ReportFile, Shard, format_for
@@ -70,7 +70,9 @@ def command(
     settings["taylor"] = True if verbose > 1 else None
     with _executor(jobs, dask) as executor:
         report = run_specs(paths, selection, settings, base=base, stop_at_first=exitfirst, executor=executor, watch=watch)
-    format = output_format or format_for(output, FORMAT_SUFFIXES, "full")
+    format = output_format or "full"
+    if not on_command_line(ctx, "output_format"):
+        format = format_for(output, FORMAT_SUFFIXES, format)
     text = render(report, format, options_for(-1 if quiet else verbose, output))
     write_all(text, output, [(render(report, name, Options(verbose)), path) for name, path in reports])
     ctx.exit(report.exit_code)
@@ -79,7 +81,7 @@ def command(
 def _executor(jobs: int, dask: str | None) -> AbstractContextManager[Any]:
     """Who does the checks; None for this process itself."""
     if dask is not None:
-        if jobs > 1:
+        if jobs > 1 and on_command_line(click.get_current_context(), "jobs"):
             raise click.UsageError("--jobs and --dask exclude each other")
         from gradcheck_cli.workers import dask_executor
 

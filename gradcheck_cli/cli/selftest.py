@@ -6,6 +6,7 @@ import click
 
 from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, project_of, setting
 from gradcheck_cli.cli.output import options_for, watch, write
+from gradcheck_cli.cli.parameters import files
 
 EPILOG = """\b
 Exit codes: 0 all found wrong, but for those that change nothing or too little
@@ -15,7 +16,7 @@ usage or an invalid spec; 3 some survived only because the inputs hide them;
 
 
 @click.command("selftest", epilog=EPILOG)
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=files)
 @click.option("-k", "keyword", default="", metavar="EXPR", help="Only cases whose function[case] matches; with --ops, ops.")
 @click.option("--ops", "of_ops", is_flag=True, help="Try the derivatives of the functions that a spec may call instead.")
 @click.option("-v", "--verbose", count=True, help="Show the kinds of every function.")
