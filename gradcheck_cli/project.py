@@ -11,7 +11,6 @@ from gradcheck_cli.errors import Location, Mistake, SpecError, did_you_mean
 
 NAME = "pyproject.toml"
 MOST_JOBS = 1024
-LARGEST_LIMIT = 2**62
 LARGEST_FILE = 1 << 20
 """Bytes."""
 _MENTIONED = re.compile(rb"""\btool["' \t]*(?:\.["' \t]*gradcheck\b|[\]=])""")
@@ -112,10 +111,10 @@ class _Reader:
         self.mistakes: list[Mistake] = []
 
     def project(self, table: Any) -> Project:
-        from gradcheck_cli.spec.limits import SETTABLE
+        from gradcheck_cli.spec.limits import MOST, SETTABLE
         from gradcheck_cli.spec.options import OPTIONS
 
-        limit = Kind("a whole number, 1 or more", lambda v: type(v) is int and 1 <= v <= LARGEST_LIMIT)
+        limit = Kind("a whole number, 1 or more", lambda v: type(v) is int and 1 <= v <= MOST)
         check = {name: Kind(option.must, option.holds) for name, option in OPTIONS.items()}
         found = self.table((), table, {**_options(), **dict.fromkeys(("check", "limits"), _TABLE)})
         limits = self.table(("limits",), found.pop("limits", {}), dict.fromkeys(SETTABLE, limit))

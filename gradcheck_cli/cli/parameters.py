@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradcheck_cli.errors import nearest
-from gradcheck_cli.project import LARGEST_LIMIT, MOST_JOBS
+from gradcheck_cli.project import MOST_JOBS
 from gradcheck_cli.report.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -75,13 +75,13 @@ class Limit(click.ParamType):  # type: ignore[type-arg]
         """`NAME=N`; the name as `spec/limits.py` has it."""
         if isinstance(value, tuple):
             return value
-        from gradcheck_cli.spec.limits import SETTABLE
+        from gradcheck_cli.spec.limits import MOST, SETTABLE
 
         name, _, number = str(value).partition("=")
         if name not in SETTABLE:
             self.fail(f"there is no limit {name!r}{nearest(name, SETTABLE)}", param, ctx)
         count = int(number) if number.isascii() and number.isdigit() and len(number) < 20 else 0
-        if not 1 <= count <= LARGEST_LIMIT:
+        if not 1 <= count <= MOST:
             self.fail(f"must be NAME=N with a whole number, 1 or more; found {value!r}", param, ctx)
         return SETTABLE[name], count
 

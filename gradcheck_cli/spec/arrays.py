@@ -21,7 +21,7 @@ def read_nested(fields: Fields, node: Node, what: str, leaf: Callable[[Scalar], 
     count = _count(node)
     if count > limits.LITERAL_ELEMENTS:
         message = f"{what} has at most {limits.LITERAL_ELEMENTS} elements; found {count}"
-        hint = f"put the array into a file: {{file: x.npy}}; {limits.hint('LITERAL_ELEMENTS', count)}"
+        hint = limits.hint("LITERAL_ELEMENTS", count, "put the array into a file: {file: x.npy}")
         fields.complain(node, message, hint)
         return None
     before = len(fields.mistakes)

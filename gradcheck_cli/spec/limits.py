@@ -93,6 +93,9 @@ Changes = tuple[tuple[str, float], ...]
 
 DEFAULTS: dict[str, float] = {name: value for name, value in globals().items() if name.isupper()}
 
+MOST = 2**62
+"""What any of them can be set to."""
+
 FIXED = frozenset(
     {
         *("NESTING", "EXPRESSION_DEPTH", "SEQUENCE_DEPTH", "CALL_DEPTH"),  # Python's stack ends somewhere
@@ -133,10 +136,20 @@ def changed(given: Mapping[str, float]) -> Iterator[None]:
         put(before)
 
 
-def hint(name: str, found: float) -> str:
-    """What would let pass what a limit refuses; '' where nothing can."""
+def hint(name: str, found: float, otherwise: str = "") -> str:
+    """What would let pass what a limit refuses, behind what else would help; '' where nothing can."""
+    flag = f"--limit {called(name)}={found} allows it" if name not in FIXED and found <= MOST else ""
     if name == "RTOL":
-        return "--max-rtol, or max-rtol in the project file, sets the largest"
-    if name in FIXED:
-        return ""
-    return f"--limit {called(name)}={found} allows it"
+        flag = "--max-rtol, or max-rtol in the project file, sets the largest"
+    return "; ".join(text for text in (otherwise, flag) if text)
+
+
+def count(found: int) -> str:
+    """A number for a message; one that is too long to be written is not."""
+    return f"{found:,}" if found <= MOST else "far more"
+
+
+def aside(name: str, found: float) -> str:
+    """The same for the end of a message."""
+    text = hint(name, found)
+    return f" ({text})" if text else ""

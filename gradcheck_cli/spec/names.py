@@ -53,8 +53,8 @@ def problem_with_label(name: str) -> str:
 
 
 def _too_long(name: str) -> str:
-    hint = limits.hint("NAME_CHARACTERS", len(name))
-    return f"has {len(name)} characters, at most {limits.NAME_CHARACTERS} are allowed ({hint})"
+    more = limits.aside("NAME_CHARACTERS", len(name))
+    return f"has {len(name)} characters, at most {limits.NAME_CHARACTERS} are allowed{more}"
 
 
 def cotangents(outputs: tuple[str, ...]) -> dict[str, int]:

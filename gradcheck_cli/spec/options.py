@@ -55,7 +55,7 @@ class Option(NamedTuple):
         read: Callable[..., Any] = fields.integer if self.schema["type"] == "integer" else fields.number
         value = read(node, what, self.must, self.holds)
         if value is not None and self.limit and value > getattr(limits, self.limit):
-            message = f"{what} must be at most {getattr(limits, self.limit)}; found {value}"
+            message = f"{what} must be at most {getattr(limits, self.limit)}; found {quote(str(value))[1:-1]}"
             fields.complain(node, message, limits.hint(self.limit, value))
         return value
 

@@ -28,16 +28,14 @@ class Budget:
         self.statements += count
         if self.statements > limits.STATEMENTS:
             message = f"this runs more than {limits.STATEMENTS:,} statements: {self.statements:,} by now"
-            hint = limits.hint("STATEMENTS", 2 * self.statements)
-            raise place.error(message, f"make the loops shorter; {hint}")
+            raise place.error(message, limits.hint("STATEMENTS", 2 * self.statements, "make the loops shorter"))
 
     def spend_work(self, work: int, place: Place) -> None:
         """Count entries made. Raises SpecError."""
         self.work += work
         if self.work > limits.RUN_ELEMENTS:
             message = f"all values computed here have more than {limits.RUN_ELEMENTS:,} entries together: {self.work:,} by now"
-            hint = limits.hint("RUN_ELEMENTS", 2 * self.work)
-            raise place.error(message, f"make the inputs smaller; {hint}")
+            raise place.error(message, limits.hint("RUN_ELEMENTS", 2 * self.work, "make the inputs smaller"))
 
 
 _BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)

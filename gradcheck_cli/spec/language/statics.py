@@ -88,8 +88,8 @@ def sequence(values: Any) -> Any:
 
 
 def _too_long(count: int) -> ValueError:
-    hint = limits.hint("SEQUENCE_VALUES", count)
-    return ValueError(f"a list holds at most {limits.SEQUENCE_VALUES} values; this one {count} ({hint})")
+    more = limits.aside("SEQUENCE_VALUES", count)
+    return ValueError(f"a list holds at most {limits.SEQUENCE_VALUES} values; this one {count}{more}")
 
 
 def on_sequences(name: str, a: Any, b: Any) -> Any:
