@@ -17,6 +17,7 @@ from gradcheck_cli.selection import Selection
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from gradcheck_cli.check.problem import Settings
     from gradcheck_cli.check.result import CheckResult
 
 
@@ -25,6 +26,7 @@ def run_specs(
     selection: Selection | None = None,
     options: Mapping[str, Any] | None = None,
     *,
+    base: Mapping[str, Any] | None = None,
     strict: bool = False,
     stop_at_first: bool = False,
     executor: Executor | None = None,
@@ -32,13 +34,15 @@ def run_specs(
 ) -> Report:
     """Check spec files; with an `executor` its workers do the checks, and the results are the same.
 
-    With `strict` an invalid file, a selection of nothing, and an internal error raise instead of being reported.
+    `options` win over what the files say, `base` holds where they say nothing. With `strict` an invalid file, a selection of
+    nothing, and an internal error raise instead of being reported.
     """
     start = time.perf_counter()
     selection = selection or Selection()
     overrides = {n: v for n, v in (options or {}).items() if v is not None}
-    settings = settings_from(overrides)
-    planned, mistakes = plan(paths, selection)
+    settings = settings_from({**(base or {}), **overrides})
+    _refuse_loose(settings)
+    planned, mistakes = plan(paths, selection, base)
     if strict and mistakes:
         raise SpecError(mistakes)
     if strict and not planned:
@@ -54,6 +58,15 @@ def run_specs(
         seconds=time.perf_counter() - start,
         sources={p.file.path: p.file.text for p in planned},
     )
+
+
+def _refuse_loose(settings: Settings) -> None:
+    """What no spec may ask for, the run's own options must not ask for either. Raises UsageError."""
+    from gradcheck_cli.spec import limits
+
+    asked = settings.tolerances()[0]
+    if asked > limits.RTOL and not settings.rtol is settings.eps is None:
+        raise UsageError(f"rtol must be at most {limits.RTOL} (--max-rtol); the options ask for {asked}")
 
 
 def _nothing_selected(paths: Sequence[str], selection: Selection) -> str:
@@ -155,27 +168,6 @@ def run_draw(draw: Draw, overrides: Mapping[str, Any], explain: bool = True) -> 
         return _broken(item, "GC501", str(error))
     except MemoryError as error:
         return _broken(item, "GC505", f"the check ran out of memory: {error}".rstrip(": "))
-
-
-def outlook(item: Planned, overrides: Mapping[str, Any]) -> str:
-    """What a check will take, about: evaluations, memory, and how each input is looked at."""
-    import numpy as np
-
-    from gradcheck_cli.check.plan import foresee
-    from gradcheck_cli.spec.build import points_of, problem_at
-
-    given = {n: v for n, v in overrides.items() if v is not None}
-    try:
-        with np.errstate(all="ignore"):
-            found = foresee(problem_at(item.file, item.function, item.case, given))
-    except Exception as error:  # the run itself will say it, and where
-        return f"cannot be planned: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-    points = points_of(item.case, given)
-    draws = f"{points} draws of " if points > 1 else ""
-    size = max((x.bytes for x in found), default=0)
-    inputs = "; ".join(f"{x.name}: {x.what}" for x in found)
-    forwards, backwards = sum(x.forwards for x in found), max((x.backwards for x in found), default=0)
-    return f"{draws}about {forwards} forward and {backwards} backward evaluations, {size / 1e6:.1f} MB at a time; {inputs}"
 
 
 def _merged(item: Planned, results: Iterator[CheckResult | SpecError]) -> CheckResult | SpecError:

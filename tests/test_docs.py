@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 
 import pytest
 from documents import ROOT, blocks, check_console, check_session, run
@@ -12,14 +13,18 @@ from gradcheck_cli.check.diagnosis.cause import CAUSES, DIAGNOSED
 from gradcheck_cli.check.diagnosis.diagnose import COARSE
 from gradcheck_cli.check.plan import FULL_ENTRIES
 from gradcheck_cli.check.problem import Settings
+from gradcheck_cli.cli.configuration import Setting
+from gradcheck_cli.cli.group import COMMANDS
+from gradcheck_cli.project import _options
 from gradcheck_cli.report import formats, markdown, sarif
 from gradcheck_cli.run import run_specs
 from gradcheck_cli.spec import limits, repair, screen
-from gradcheck_cli.spec.options import _READERS
+from gradcheck_cli.spec.options import OPTIONS
 
 DIAGNOSIS = ROOT / "docs" / "diagnosis.md"
 FORMATS = ROOT / "docs" / "formats.md"
 REFERENCE = ROOT / "docs" / "spec-reference.md"
+COMMAND_LINE = ROOT / "docs" / "command-line.md"
 NAMED = {m[1]: b for b in blocks(REFERENCE) if b.language == "yaml" and (m := re.search(r"`(\w+\.yaml)`:$", b.before))}
 EXAMPLES = [b for b in blocks(REFERENCE) if b.language == "yaml" and b not in NAMED.values()]
 
@@ -76,6 +81,28 @@ def test_document_of_formats_has_all_of_them():
     assert f"{markdown.MOST_BYTES:,} bytes" in FORMATS.read_text()
 
 
+def test_commands_of_the_command_line(tmp_path):
+    """In one folder, one after the other."""
+    for block in blocks(COMMAND_LINE):
+        named = re.search(r"`(\w+\.yaml)`:$", block.before)
+        if named:
+            (tmp_path / named[1]).write_text(block.text)
+        elif block.language == "console":
+            check_console(COMMAND_LINE, block, tmp_path)
+
+
+def test_document_of_the_command_line_has_everything():
+    text = COMMAND_LINE.read_text()
+    assert set(re.findall(r"^\| `gradcheck (\w+)` \|", text, re.M)) == set(COMMANDS)
+    commands = [import_module(f"gradcheck_cli.cli.{name}").command for name in COMMANDS]
+    variables = {p.envvar: f"--{p.key}" for c in commands for p in c.params if isinstance(p, Setting)}
+    assert dict(re.findall(r"^\| `(GRADCHECK_\w+)` \| `(--[\w-]+)`", text, re.M)) == variables
+    rows = re.findall(
+        r"^\| ((?:`[\w-]+`(?:, )?)+) \|", text.partition("## The project file")[2].partition("## What wins")[0], re.M
+    )
+    assert {name.strip("`") for row in rows for name in row.split(", ")} == {*_options(), "check", "limits"}
+
+
 def test_sessions_of_the_engine():
     names: dict[str, object] = {}
     for block in blocks(ROOT / "docs" / "engine.md"):
@@ -90,7 +117,7 @@ def test_reference_has_the_limits():
 
 def test_reference_has_the_options_and_their_defaults():
     rows = dict(re.findall(r"^\| `(\w+)` \| .* \| ([^|]*) \|$", REFERENCE.read_text().partition("## Options")[2], re.M))
-    assert list(rows) == list(_READERS)
+    assert list(rows) == list(OPTIONS)
     assert rows["kinks"] == Settings().kinks
     assert (int(rows["order"]), int(rows["points"])) == (Settings().order, Settings().points)
     assert rows["mode"] == f"full up to {FULL_ENTRIES:,} entries, and for larger Jacobians that fall apart along axes"

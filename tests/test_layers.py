@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gradcheck_cli"
-ORDER = ["selection", "options", "planning", "workers", "run", "worker", "graphs", "selftest", "api"]
+ORDER = ["selection", "options", "project", "planning", "outlook", "workers", "run", "worker", "graphs", "selftest", "api"]
 """Within the layer that puts the others together."""
 LAYERS = [{"errors"}, {"engine"}, {"check"}, {"spec", "report"}, set(ORDER), {"cli", "pytest_plugin"}]
 """From left to right. A module may import from its own part, and from the parts in layers to the left of its own."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck_cli.check.tolerances import ADAPTIVE, FIXED_STEP
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
 
@@ -42,7 +43,7 @@ class Settings(NamedTuple):
 
     def default_tolerances(self) -> tuple[float, float]:
         """Rtol and atol where nothing was said; with `eps` those of PyTorch's gradcheck."""
-        return (1e-7, 0.0) if self.eps is None else (1e-3, 1e-5)
+        return ADAPTIVE if self.eps is None else FIXED_STEP
 
 
 class Input(NamedTuple):

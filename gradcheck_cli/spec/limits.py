@@ -1,6 +1,13 @@
-"""How large a spec may be: a spec file is text from strangers, and reading it must stay cheap."""
+"""How large a spec may be: a spec file is text from strangers, and reading it must stay cheap.
+
+The module is the one object that holds them: everything reads `limits.NAME` when it needs it, and `put` changes what is there,
+for the whole process. The command line and the project file can do that (`SETTABLE`), a spec cannot.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 FILE_BYTES = 1 << 20
 """Size of a spec file."""
@@ -75,3 +82,74 @@ SMALL_ELEMENTS = 256
 
 MULTIPLICATIONS_PER_ELEMENT = 64
 """How many multiplications of a matrix product, a factorisation or an einsum count as one element of RUN_ELEMENTS."""
+
+# Policy.
+
+RTOL = 1.0
+"""The loosest tolerance that a spec may ask for."""
+
+Changes = tuple[tuple[str, float], ...]
+"""Limits that are not at their defaults."""
+
+DEFAULTS: dict[str, float] = {name: value for name, value in globals().items() if name.isupper()}
+
+MOST = 2**62
+"""What any of them can be set to."""
+
+FIXED = frozenset(
+    {
+        *("NESTING", "EXPRESSION_DEPTH", "SEQUENCE_DEPTH", "CALL_DEPTH"),  # Python's stack ends somewhere
+        *("AXES", "STATIC_INTEGER"),  # what NumPy can hold
+        *("SMALL_ELEMENTS", "MULTIPLICATIONS_PER_ELEMENT"),  # how the others are counted
+        "RTOL",  # --max-rtol
+    }
+)
+
+
+def called(name: str) -> str:
+    """What users call a limit."""
+    return name.lower().replace("_", "-")
+
+
+SETTABLE = {called(name): name for name in DEFAULTS if name not in FIXED}
+"""By the names that the command line and the project file have for them."""
+
+
+def put(changes: Changes) -> None:
+    """Put these limits in force, and all others at their defaults."""
+    globals().update({**DEFAULTS, **dict(changes)})
+
+
+def current() -> Changes:
+    """What has been changed."""
+    return tuple((name, globals()[name]) for name, value in DEFAULTS.items() if globals()[name] != value)
+
+
+@contextmanager
+def changed(given: Mapping[str, float]) -> Iterator[None]:
+    """Put these limits in force until the end of the block."""
+    before = current()
+    put((*before, *given.items()))
+    try:
+        yield
+    finally:
+        put(before)
+
+
+def hint(name: str, found: float, otherwise: str = "") -> str:
+    """What would let pass what a limit refuses, behind what else would help; '' where nothing can."""
+    flag = f"--limit {called(name)}={found} allows it" if name not in FIXED and found <= MOST else ""
+    if name == "RTOL":
+        flag = "--max-rtol, or max-rtol in the project file, sets the largest"
+    return "; ".join(text for text in (otherwise, flag) if text)
+
+
+def count(found: int) -> str:
+    """A number for a message; one that is too long to be written is not."""
+    return f"{found:,}" if found <= MOST else "far more"
+
+
+def aside(name: str, found: float) -> str:
+    """The same for the end of a message."""
+    text = hint(name, found)
+    return f" ({text})" if text else ""

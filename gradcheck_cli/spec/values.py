@@ -107,7 +107,8 @@ def _check_header(spec: InputSpec, shape: tuple[int, ...], dtype: Any, size: int
     if dtype.hasobject or dtype.kind not in "biufc":
         raise _wrong(spec, f"the file of input '{spec.name}' must hold numbers or booleans, not {dtype}")
     if count > limits.INPUT_ELEMENTS:
-        raise _wrong(spec, f"an input has at most {limits.INPUT_ELEMENTS:,} elements; the file says {count:,}")
+        message = f"an input has at most {limits.INPUT_ELEMENTS:,} elements; the file says {count:,}"
+        raise _wrong(spec, message, limits.hint("INPUT_ELEMENTS", count))
     if count * dtype.itemsize > size:
         raise _wrong(spec, f"the file of input '{spec.name}' is shorter than its header says")
 

@@ -27,15 +27,15 @@ class Budget:
         """Count statements before they run. Raises SpecError."""
         self.statements += count
         if self.statements > limits.STATEMENTS:
-            raise place.error(f"this runs more than {limits.STATEMENTS:,} statements", "make the loops shorter")
+            message = f"this runs more than {limits.STATEMENTS:,} statements: {self.statements:,} by now"
+            raise place.error(message, limits.hint("STATEMENTS", 2 * self.statements, "make the loops shorter"))
 
     def spend_work(self, work: int, place: Place) -> None:
         """Count entries made. Raises SpecError."""
         self.work += work
         if self.work > limits.RUN_ELEMENTS:
-            raise place.error(
-                f"all values computed here have more than {limits.RUN_ELEMENTS:,} entries together", "make the inputs smaller"
-            )
+            message = f"all values computed here have more than {limits.RUN_ELEMENTS:,} entries together: {self.work:,} by now"
+            raise place.error(message, limits.hint("RUN_ELEMENTS", 2 * self.work, "make the inputs smaller"))
 
 
 _BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)
