@@ -28,7 +28,7 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
 
 
 _CHOICES = {
-    "taylor": (True, False),
+    "pictures": (True, False),
     "order": (1, 2),
     "mode": ("", "full", "projected"),
     "kinks": ("subgradient", "fail", "skip"),

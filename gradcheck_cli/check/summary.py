@@ -91,6 +91,7 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         mismatches=tuple(map(entry, wrong)),
         undecided=tuple(map(entry, unknown)),
         bound=float(np.max(np.where(settled & np.isfinite(E), E, 0.0), initial=0.0)),
+        outputs=tuple((outputs.names[k], outputs.arrays[k].shape) for k in outputs.kept),
         **rest,
     )
 

@@ -59,10 +59,11 @@ def command(
     selection = Selection(keyword=keyword, shard=shard)
     if only_list:
         _list(paths, selection, settings, output)
-    settings["taylor"] = True if verbose > 1 else None
+    format = output_format or format_for(output, FORMAT_SUFFIXES, "full")
+    drawn = verbose > 1 or "html" in (format, *(name for name, _ in reports))
+    settings["pictures"] = True if drawn else None
     with _executor(jobs, dask) as executor:
         report = run_specs(paths, selection, settings, stop_at_first=exitfirst, executor=executor, watch=watch)
-    format = output_format or format_for(output, FORMAT_SUFFIXES, "full")
     text = render(report, format, options_for(-1 if quiet else verbose, output))
     write_all(text, output, [(render(report, name, Options(verbose)), path) for name, path in reports])
     click.get_current_context().exit(report.exit_code)
