@@ -52,6 +52,15 @@ class Entry(NamedTuple):
         return self.error_bound / size if size else float("inf")
 
 
+class Extent(NamedTuple):
+    """What an output's share of the rows is."""
+
+    name: str
+    shape: tuple[int, ...]
+    parts: int
+    """Rows of an entry: 2 where it is complex."""
+
+
 class Seen(NamedTuple):
     """How an input was looked at."""
 
@@ -105,8 +114,8 @@ class InputResult:
     """How it was looked at."""
     tolerance: tuple[float, float] = (0.0, 0.0)
     """The rtol and the atol that its entries were judged by."""
-    outputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """Names and shapes of the outputs that are checked: the rows, where each row is one entry."""
+    outputs: tuple[Extent, ...] = ()
+    """The outputs that are checked: the rows, where each row is one entry."""
 
     @property
     def kinks(self) -> int:

@@ -12,9 +12,10 @@ FORMATS = {
     "full": "one line for each check that passes; tables, mismatches and findings for the others",
     "concise": "one line for each finding, as file:line:column: code message",
     "json": "one object, stable within schema_version 1",
+    "html": "one page, with pictures of every Jacobian's error",
 }
 
-FORMAT_SUFFIXES = {".json": "json"}
+FORMAT_SUFFIXES = {".json": "json", ".html": "html", ".htm": "html"}
 """The format that a report file's name asks for."""
 
 PICTURES = {
