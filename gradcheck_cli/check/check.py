@@ -253,9 +253,7 @@ class _Check:
             view = taylor(a, d)
         seen = Seen(coordinates.described(outputs.size), evaluate.alone, tuple(sorted(problem.looped)))
         rtol, atol, _ = self._tolerance(narrow)
-        result = summarise(
-            x, judged, outputs, coordinates, self.settings.kinks, taylor=view, seen=seen, tolerance=(rtol, atol)
-        )
+        result = summarise(x, judged, outputs, coordinates, self.settings.kinks, taylor=view, seen=seen, tolerance=(rtol, atol))
         self.inputs.append(result)
         self.findings += findings_of(result, i in claimed.missing, x.location or problem.location)
         if problem.pushforward is not None:

@@ -56,6 +56,7 @@ def _headline(check: CheckResult, options: Options) -> str:
 
 
 def in_short(check: CheckResult) -> str:
+    """What was found, in a few words."""
     codes = ", ".join(dict.fromkeys(f.code for f in check.findings if f.verdict == "fail"))
     if check.verdict == "pass" and check.expected.startswith("fail"):
         return f"found wrong, as expected ({codes})"
@@ -83,6 +84,7 @@ def _measured(check: CheckResult) -> str:
 
 
 def finding_title(finding: Finding) -> str:
+    """`GC201 Jacobian mismatch`."""
     from gradcheck_cli.check.findings import CODES
 
     return f"{finding.code} {CODES[finding.code].title}"
@@ -103,9 +105,7 @@ def _details(report: Report, check: CheckResult, options: Options) -> str:
         for title, entries, columns in shown_entries(x):
             rows = [_entry_row(x.name, e, columns[-1]) for e in entries]
             sections.append(f"{INDENT}{title}\n{table(columns, rows, INDENT, options)}")
-        if x.taylor is not None:
-            title = f"Taylor remainder of {clean(x.name)}: falls with h^3 where the rule is right, with h where it is wrong"
-            sections.append(f"{INDENT}{title}\n{table(TAYLOR_COLUMNS, list(_taylor_rows(x.taylor)), INDENT, options)}")
+        sections += _pictures(x, options)
     sections += [_finding(f, options) for f in check.findings]
     facts = "\n".join(paragraph(fact, INDENT, options) for fact in facts_of(check, options))
     command = repeat_command(report, check)
@@ -113,10 +113,25 @@ def _details(report: Report, check: CheckResult, options: Options) -> str:
     return "\n\n".join(["\n".join([_headline(check, options), *sections[:1]]), *sections[1:]]) + "\n"
 
 
+def _pictures(x: InputResult, options: Options) -> Iterator[str]:
+    """Where the wrong entries lie, if they are more than are listed; and the Taylor remainder, where it was asked for."""
+    from gradcheck_cli.report.plots import heat_map, taylor_plot
+    from gradcheck_cli.report.table import paragraph, table
+
+    if max(x.wrong, x.inconclusive) > ROWS:
+        yield from filter(None, [heat_map(x, INDENT, options)])
+    if x.taylor is not None:
+        title = f"Taylor remainder of {clean(x.name)}: falls with h^3 where the rule is right, with h where it is wrong"
+        numbers = table(TAYLOR_COLUMNS, list(_taylor_rows(x.taylor)), INDENT, options)
+        yield f"{paragraph(title, INDENT, options)}\n{numbers}"
+        yield from filter(None, [taylor_plot(x.taylor, INDENT, options)])
+
+
 INPUT_COLUMNS = ("input", "entries", "max abs\nerror", "max rel\nerror", "at", "error\nbound", "verdict")
 
 
 def input_row(x: InputResult) -> list[str]:
+    """The cells of INPUT_COLUMNS."""
     shape = f" ({','.join(map(str, x.shape))})" if x.shape else ""
     count = f"{x.checked}" if x.checked == x.entries else f"{x.checked} of {x.entries}"
     at = f"{place_name(x.worst.output, x.worst.output_index)}, {input_place(x.name, x.worst)}" if x.worst else ""
@@ -126,6 +141,7 @@ def input_row(x: InputResult) -> list[str]:
 
 
 def shown_entries(x: InputResult) -> Iterator[tuple[str, tuple[Entry, ...], tuple[str, ...]]]:
+    """What is wrong, and what is open: a title, the worst entries, and the columns to show."""
     mismatches = ("mismatches", x.wrong, x.mismatches, "rel error")
     left_open = ("entries left open", x.inconclusive, x.undecided, "resolution")
     for kind, count, entries, last in (mismatches, left_open):
@@ -163,10 +179,12 @@ def apart(a: float, b: float) -> tuple[str, str]:
 
 
 def input_place(name: str, e: Entry) -> str:
+    """`x[1,2]`, `z[0].im`."""
     return place_name(name, e.input_index) + (f".{e.part}" if e.part else "")
 
 
 def place_name(name: str, index: tuple[int, ...]) -> str:
+    """`out[0]`; of a number without axes the name."""
     return f"{name}[{','.join(map(str, index))}]" if index else name
 
 
@@ -180,6 +198,7 @@ def _finding(finding: Finding, options: Options) -> str:
 
 
 def facts_of(check: CheckResult, options: Options) -> Iterator[str]:
+    """Graph, method and work; more where more was asked for."""
     g = check.graph
     ops = ", ".join(f"{name} {count}" for name, count in list(g.ops.items())[:8])
     yield (

@@ -1,5 +1,4 @@
-"""A Jacobian seen from afar: how wrong its entries are, as cells of a grid. A cell shows the worst of its entries, whatever
-their number."""
+"""A Jacobian seen from afar: how wrong its entries are, as a grid of cells. A cell shows the worst of its entries."""
 
 from __future__ import annotations
 
@@ -35,14 +34,19 @@ class Heat(NamedTuple):
     columns: Array
     """Where the cells begin, and the end."""
 
+    @property
+    def cell(self) -> tuple[int, int]:
+        """Entries in a cell, down and across."""
+        return int(self.rows[1] - self.rows[0]), int(self.columns[1] - self.columns[0])
+
 
 def heat(x: InputResult, rows: int, columns: int) -> Heat:
     """At most so many rows and columns of cells."""
     badness = _badness(x)
-    edges = [_edges(n, most) for n, most in zip(badness.shape, (rows, columns), strict=True)]
-    worst = _worst(badness, *edges)
+    ends = [edges(n, most) for n, most in zip(badness.shape, (rows, columns), strict=True)]
+    worst = _worst(badness, *ends)
     kind, level = np.divmod(badness.ravel()[worst], STRIDE)
-    return Heat(kind, level, worst, *edges)
+    return Heat(kind, level, worst, *ends)
 
 
 def errors(x: InputResult) -> Array:
@@ -66,10 +70,10 @@ def _badness(x: InputResult) -> Array:
     return found
 
 
-def _edges(size: int, most: int) -> Array:
-    cells = min(size, most)
-    found: Array = np.arange(cells + 1) * size // max(cells, 1)
-    return found
+def edges(size: int, most: int) -> Array:
+    """Where at most so many cells begin, all of one length but for the last; and the end."""
+    step = max(1, -(-size // most))
+    return np.append(np.arange(0, size, step), size)
 
 
 def _worst(badness: Array, rows: Array, columns: Array) -> Array:

@@ -28,7 +28,7 @@ OPEN = 5
 def render(report: Report, options: Options) -> str:
     """The page."""
     style, script = (files(__package__).joinpath(name).read_text("utf-8") for name in ("style.css", "page.js"))
-    style += STYLE
+    style += STYLE.replace("@media (", "@media screen and (")
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     return "\n".join(
         [
@@ -64,7 +64,9 @@ def _sections(report: Report) -> list[str]:
     for name, title, checks in groups:
         if checks:
             articles = "\n".join(shown.article(c, name == "attention") for c in checks)
-            sections.append(f'<section class="checks" id="{name}"><h2>{title} <span>{len(checks)}</span></h2>\n{articles}</section>')
+            sections.append(
+                f'<section class="checks" id="{name}"><h2>{title} <span>{len(checks)}</span></h2>\n{articles}</section>'
+            )
     return [*sections, shown.note()]
 
 
@@ -102,7 +104,9 @@ class _Budget:
 
     def note(self) -> str:
         """What was left out."""
-        left = [f"{count} checks without {what}" for count, what in ((self.plain, "pictures"), (self.folded, "details")) if count]
+        left = [
+            f"{count} checks without {what}" for count, what in ((self.plain, "pictures"), (self.folded, "details")) if count
+        ]
         if not left:
             return ""
         size = (PICTURES + TABLES) // 1_000_000

@@ -24,4 +24,6 @@ def drawing(check: CheckResult) -> str:
         return f'<p class="note">The graph is too large to be drawn here: {esc(described(graph))}</p>'
     picture = draw(Picture(graph, f"graph of {check.name}"), "svg")
     picture = picture.replace(f"<style>{STYLE}</style>\n", "").replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)
-    return f'<details class="graph"><summary>Graph: {esc(described(graph))}</summary><div class="wide">{picture}</div></details>'
+    return (
+        f'<details class="graph"><summary>Graph: {esc(described(graph))}</summary><div class="wide">{picture}</div></details>'
+    )

@@ -29,7 +29,8 @@ SIGNS = {WRONG: "M.28.28l.44.44M.72.28l-.44.44", OPEN: "M.5.28a.22.22 0 1 0 .01 
 PATTERNS = (
     '<svg width="0" height="0" class="defs" aria-hidden="true"><defs>'
     + "".join(
-        f'<pattern id="sign-{kind}" width="1" height="1" patternUnits="userSpaceOnUse"><path class="sign k{kind}" d="{path}"/></pattern>'
+        f'<pattern id="sign-{kind}" width="1" height="1" patternUnits="userSpaceOnUse">'
+        f'<path class="sign" d="{path}"/></pattern>'
         for kind, path in SIGNS.items()
     )
     + "</defs></svg>"
@@ -45,13 +46,14 @@ def heatmap(x: InputResult) -> str:
     title = f"Error of the Jacobian of {name}"
     inside = f"{rows:,} × {columns:,} entries"
     if found.kind.shape != x.claimed.shape:
-        tall, wide = (int(np.diff(edges).max()) for edges in (found.rows, found.columns))
+        tall, wide = found.cell
         inside += f", a cell shows the worst of {f'{tall} × {wide}' if min(tall, wide) > 1 else max(tall, wide)}"
+    rtol, atol = x.tolerance
     legend = "".join(_key(kind, level) for kind, level in levels(found))
     return (
         f'<figure class="heat"><figcaption>{title}<span>rows: outputs, columns: {name}; {inside}</span></figcaption>'
         f"{''.join(_svg(x, found, title))}"
-        f'<ul class="legend">{legend}<li class="unit">error in tolerances (rtol {x.tolerance[0]:g}, atol {x.tolerance[1]:g})</li></ul></figure>'
+        f'<ul class="legend">{legend}<li class="unit">error in tolerances (rtol {rtol:g}, atol {atol:g})</li></ul></figure>'
     )
 
 
@@ -81,8 +83,8 @@ def _svg(x: InputResult, found: Heat, title: str) -> Iterator[str]:
 def _cells(found: Heat) -> Iterator[str]:
     """The cells of each colour, then the signs of each kind."""
     for kind, level in levels(found):
-        title = esc(_meaning(kind, level))
-        yield f'<path class="{_colour(kind, level)}" d="{_runs((found.kind == kind) & (found.level == level))}"><title>{title}</title></path>'
+        cells = _runs((found.kind == kind) & (found.level == level))
+        yield f'<path class="{_colour(kind, level)}" d="{cells}"><title>{esc(_meaning(kind, level))}</title></path>'
     for kind in SIGNS:
         if (found.kind == kind).any():
             yield f'<path stroke="url(#sign-{kind})" d="{_runs(found.kind == kind)}"/>'
@@ -144,8 +146,10 @@ def _column_labels(x: InputResult, found: Heat, size: float) -> list[tuple[int, 
 
 def _key(kind: int, level: int) -> str:
     """An entry of the legend."""
-    sign = f'<path class="sign k{kind}" d="{SIGNS[kind]}"/>' if kind in SIGNS else ""
-    swatch = f'<svg class="key" viewBox="0 0 1 1" aria-hidden="true"><path class="{_colour(kind, level)}" d="M0 .5h1"/>{sign}</svg>'
+    sign = f'<path class="sign" d="{SIGNS[kind]}"/>' if kind in SIGNS else ""
+    swatch = (
+        f'<svg class="key" viewBox="0 0 1 1" aria-hidden="true"><path class="{_colour(kind, level)}" d="M0 .5h1"/>{sign}</svg>'
+    )
     return f"<li>{swatch}{esc(_meaning(kind, level))}</li>"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.check.verdict import FAILING, among
@@ -39,7 +39,8 @@ def _row(name: str, e: Entry, last: str) -> list[str]:
 def _marked(a: float, b: float) -> tuple[str, str]:
     """Both numbers, from the first digit in which they differ on in a mark."""
     one, other = apart(a, b)
-    same = len(commonprefix([one, other])) if _size(one) == _size(other) else 0
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    same = same if _size(one) == _size(other) else 0
     return _with_mark(one, same), _with_mark(other, same)
 
 

@@ -52,7 +52,8 @@ def filters(report: Report) -> str:
     )
     return (
         '<form class="filters" role="search" hidden><label class="search">Filter by name, file or code '
-        '<input type="search" name="text" autocomplete="off" spellcheck="false" placeholder="softmax, losses.yaml, GC201"></label>\n'
+        '<input type="search" name="text" autocomplete="off" spellcheck="false" '
+        'placeholder="softmax, losses.yaml, GC201"></label>\n'
         f'<fieldset><legend>Verdict</legend>{boxes}</fieldset>\n<div class="buttons">'
         '<button type="button" name="unfold">Unfold all</button><button type="button" name="fold">Fold all</button>'
         '<output aria-live="polite"></output></div></form>'
@@ -87,6 +88,7 @@ def glossary(report: Report) -> str:
     if not codes:
         return ""
     items = "".join(
-        f'<div id="{code}"><dt><b>{code}</b> {esc(CODES[code].title)}</dt><dd>{esc(CODES[code].help)}</dd></div>' for code in codes
+        f'<div id="{code}"><dt><b>{code}</b> {esc(CODES[code].title)}</dt><dd>{esc(CODES[code].help)}</dd></div>'
+        for code in codes
     )
     return f'<section class="glossary" id="codes"><h2>What the findings mean</h2><dl>{items}</dl></section>'

@@ -31,17 +31,20 @@ class _Axes:
     """From powers of ten to pixels."""
 
     def __init__(self, points: list[tuple[float, float]]) -> None:
-        hs, rs = zip(*points, strict=True)
-        self.h = floor(min(hs)), ceil(max(hs))
-        self.r = floor(min(rs)), max(ceil(max(rs)), floor(min(rs)) + 1)
+        self.h = floor(min(h for h, _ in points)), ceil(max(h for h, _ in points))
+        low, high = min(r for _, r in points), max(r for _, r in points)
+        self.r = floor(low), max(ceil(high), floor(low) + 1)
 
     def x(self, h: float) -> float:
+        """From the left edge."""
         return LEFT + (h - self.h[0]) / (self.h[1] - self.h[0]) * (WIDTH - LEFT - RIGHT)
 
     def y(self, r: float) -> float:
+        """From the upper edge."""
         return TOP + (self.r[1] - r) / (self.r[1] - self.r[0]) * (HEIGHT - TOP - BOTTOM)
 
     def at(self, point: tuple[float, float]) -> str:
+        """As a path has it."""
         return f"{n(self.x(point[0]))} {n(self.y(point[1]))}"
 
 
