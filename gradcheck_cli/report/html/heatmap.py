@@ -51,7 +51,7 @@ def heatmap(x: InputResult) -> str:
     rtol, atol = x.tolerance
     legend = "".join(_key(kind, level) for kind, level in levels(found))
     return (
-        f'<figure class="heat"><figcaption>{title}<span>rows: outputs, columns: {name}; {inside}</span></figcaption>'
+        f'<figure class="heat"><figcaption>{title}<span>{esc(_ranges(x))}; {inside}</span></figcaption>'
         f"{''.join(_svg(x, found, title))}"
         f'<ul class="legend">{legend}<li class="unit">error in tolerances (rtol {rtol:g}, atol {atol:g})</li></ul></figure>'
     )
@@ -123,6 +123,13 @@ def _titles(x: InputResult, found: Heat) -> Iterator[str]:
 
 
 # Labels.
+
+
+def _ranges(x: InputResult) -> str:
+    rows, columns = x.claimed.shape
+    down = " to ".join(dict.fromkeys(row_name(x, i) for i in (0, rows - 1)))
+    across = " to ".join(dict.fromkeys(column_name(x, j) for j in (0, columns - 1)))
+    return f"rows {down}, columns {across}"
 
 
 def _row_labels(x: InputResult, found: Heat, size: float) -> Iterator[tuple[int, str]]:
