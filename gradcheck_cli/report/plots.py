@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gradcheck_cli.check.result import InputResult
     from gradcheck_cli.check.taylor import Taylor
 
-ROWS, COLUMNS = 20, 100
+ROWS, COLUMNS = 24, 100
 """Cells at most; fewer columns where the terminal is narrow."""
 WIDTH = 80
 """Where the terminal's is not known."""
