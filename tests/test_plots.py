@@ -56,7 +56,7 @@ def test_every_kind_has_a_sign_and_a_meaning():
     kinds = [Verdict.AGREE, Verdict.EDGE, Verdict.NOISE, *[Verdict.DISAGREE] * 4]
     x = result(np.array([kinds], np.int8), np.array([[1e-9, 0, 0, 1e-6, 1e-4, 1e-2, 2.0]]))
     assert heat_map(x, "", Options()).split("\n") == [
-        "where the Jacobian of x is wrong: rows y[0], columns x[0] to x[6]",
+        "where the Jacobian of x is wrong; down: y[0], across: x[0] to x[6]",
         "y[0] |. ^ ? : + * #|",
         ". agrees; ^ on a kink; ? open; : error <= 100 tolerances; + error <= 1e4 tolerances; * error <= 1e6 tolerances; "
         "# error > 1e6 tolerances",

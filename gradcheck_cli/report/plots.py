@@ -82,7 +82,7 @@ def _title(x: InputResult, found: Heat) -> str:
     tall, wide = found.cell
     worst = f"; a sign stands for the worst of {tall} x {wide}" if max(tall, wide) > 1 else ""
     what = "wrong" if x.wrong else "open"
-    return f"where the Jacobian of {_in_line(x.name)} is {what}: rows {down}, columns {across}{worst}"
+    return f"where the Jacobian of {_in_line(x.name)} is {what}; down: {down}, across: {across}{worst}"
 
 
 def _line(found: Heat, i: int, gap: str, options: Options) -> str:

@@ -12,13 +12,15 @@ from gradcheck_cli.report.html.heatmap import heatmap
 from gradcheck_cli.report.html.numbers import entries
 from gradcheck_cli.report.html.source import edits, source
 from gradcheck_cli.report.html.taylor import taylor
-from gradcheck_cli.report.html.text import brief, esc, table
+from gradcheck_cli.report.html.text import brief, esc, prose, table
 from gradcheck_cli.report.repeat import repeat_command
 
 if TYPE_CHECKING:
     from gradcheck_cli.check.findings import Finding
     from gradcheck_cli.check.result import CheckResult, InputResult
     from gradcheck_cli.report.report import Report
+
+SEVERITY = ("error", "fail", "inconclusive", "note")
 
 
 def headline(check: CheckResult) -> str:
@@ -34,7 +36,7 @@ def headline(check: CheckResult) -> str:
 
 def details(report: Report, check: CheckResult, pictures: bool) -> str:
     """Findings, the rule, the numbers, and how to repeat it."""
-    parts = [_finding(report, f) for f in check.findings]
+    parts = [_finding(report, f) for f in sorted(check.findings, key=lambda f: SEVERITY.index(f.verdict))]
     parts.append(source(report, check))
     if check.inputs:
         parts.append(table("Inputs", [name.replace("\n", " ") for name in INPUT_COLUMNS], map(_input_row, check.inputs)))
@@ -48,10 +50,12 @@ def details(report: Report, check: CheckResult, pictures: bool) -> str:
 def _finding(report: Report, finding: Finding) -> str:
     place = f'<span class="place">{brief(str(finding.location))}</span>' if finding.location else ""
     code, _, title = finding_title(finding).partition(" ")
-    causes = "".join(f'<p class="cause">likely cause: {esc(d.message)}</p>{edits(report, d.edits)}' for d in finding.diagnosis)
+    causes = "".join(
+        f'<p class="cause">likely cause: {prose(d.message)}</p>{edits(report, d.edits)}' for d in finding.diagnosis
+    )
     return (
         f'<div class="finding {finding.verdict}"><h4><a href="#{code}">{code}</a> {esc(title)} {place}</h4>'
-        f"<p>{esc(finding.message)}</p>{causes}</div>"
+        f"<p>{prose(finding.message)}</p>{causes}</div>"
     )
 
 
@@ -75,7 +79,7 @@ def _pictures(x: InputResult) -> Iterator[str]:
 
 
 def _facts(report: Report, check: CheckResult) -> str:
-    facts = "".join(f"<li>{esc(fact)}</li>" for fact in facts_of(check, Options(verbose=1)))
+    facts = "".join(f"<li>{prose(fact)}</li>" for fact in facts_of(check, Options(verbose=1)))
     command = repeat_command(report, check)
     repeat = f'<p class="repeat">repeat: <code>{esc(command)}</code></p>' if command else ""
     return f'<ul class="how">{facts}</ul>{repeat}'

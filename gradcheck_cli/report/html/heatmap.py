@@ -129,7 +129,7 @@ def _ranges(x: InputResult) -> str:
     rows, columns = x.claimed.shape
     down = " to ".join(dict.fromkeys(row_name(x, i) for i in (0, rows - 1)))
     across = " to ".join(dict.fromkeys(column_name(x, j) for j in (0, columns - 1)))
-    return f"rows {down}, columns {across}"
+    return f"down: {down}, across: {across}"
 
 
 def _row_labels(x: InputResult, found: Heat, size: float) -> Iterator[tuple[int, str]]:

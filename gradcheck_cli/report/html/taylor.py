@@ -52,8 +52,8 @@ def _svg(points: list[tuple[float, float]], title: str) -> Iterator[str]:
     axes = _Axes(points)
     yield f'<svg role="img" aria-label="{title}" width="{n(WIDTH)}" height="{n(HEIGHT)}" viewBox="0 0 {n(WIDTH)} {n(HEIGHT)}">'
     yield from _ticks(axes)
-    for power, label in ((1, "h"), (3, "h³")):
-        yield from _guide(axes, points[0], power, label)
+    yield from _guide(axes, points[0], 1, "h")
+    yield from _guide(axes, points[0], 3, "h³")
     yield f'<path class="curve" d="M{"L".join(map(axes.at, points))}"/>'
     for h, r in points:
         place = f'cx="{n(axes.x(h))}" cy="{n(axes.y(r))}"'
@@ -80,10 +80,11 @@ def _powers(low: int, high: int) -> range:
 
 
 def _guide(axes: _Axes, start: tuple[float, float], power: int, label: str) -> Iterator[str]:
-    """A dashed line through the point of the largest step, as far as it stays in the picture; its name beside it."""
+    """A dashed line through the point of the largest step, as far as it stays in the picture; its name on the outer side."""
     h, r = start
     reach = min(h - axes.h[0], (r - axes.r[0]) / power)
     end = (h - reach, r - power * reach)
     x, y = axes.x(h - reach / 2), axes.y(r - power * reach / 2)
     yield f'<path class="guide" d="M{axes.at(start)}L{axes.at(end)}"/>'
-    yield f'<text class="name" text-anchor="end" x="{n(x - 7)}" y="{n(y - 5)}">{label}</text>'
+    place = f'text-anchor="end" x="{n(x - 7)}" y="{n(y - 5)}"' if power == 1 else f'x="{n(x + 10)}" y="{n(y + 13)}"'
+    yield f'<text class="name" {place}>{label}</text>'

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from gradcheck_cli.report.clean import clean
 from gradcheck_cli.report.table import NUMBERS
 
+_EXPONENT = re.compile(r"[-+]?\d[\d.]*e[-+]\d+")
 LONGEST = 160
 """Characters of a name in a headline."""
 
@@ -15,6 +17,11 @@ LONGEST = 160
 def esc(text: object) -> str:
     """For text and attributes of HTML."""
     return escape(clean(str(text)))
+
+
+def prose(text: str) -> str:
+    """Text whose numbers are not broken at the sign of their exponents."""
+    return _EXPONENT.sub(r'<span class="whole">\g<0></span>', esc(text))
 
 
 def brief(name: str) -> str:
