@@ -118,8 +118,9 @@ class _Budget:
 
 
 def _command(report: Report, check: CheckResult) -> str:
+    """What stands in place of details."""
     from gradcheck_cli.report.repeat import repeat_command
 
     command = repeat_command(report, check)
-    hint = f": <code>{esc(command)} -o report.html</code>" if command else "."
-    return f"Left out to keep the page small. To see it{hint}" if command else "Left out to keep the page small."
+    hint = f" To see it: <code>{esc(command)} -o report.html</code>" if command else ""
+    return f"Left out to keep the page small.{hint}"
