@@ -149,6 +149,15 @@ def test_document_of_causes_has_the_numbers():
     assert set(re.findall(r"GC\d+", text.partition("## The edit")[2])) == repair.BACKWARD | repair.FORWARD
 
 
+@pytest.mark.parametrize("number", range(2))
+def test_report_of_the_document_is_real(number, tmp_path):
+    page = ROOT / "docs" / "html-report.md"
+    (spec,) = (b.text for b in blocks(page) if b.language == "yaml")
+    (tmp_path / "layer.yaml").write_text(spec)
+    check_console(page, [b for b in blocks(page) if b.language == "console"][number], tmp_path)
+    assert (tmp_path / "report.html").exists() == (number == 0)
+
+
 def test_links_lead_somewhere():
     for path in (ROOT / "docs").glob("*.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):

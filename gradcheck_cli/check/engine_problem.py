@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from gradcheck_cli.engine.modes import enable_grad, no_grad
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.errors import EngineError, MissingExtraError, RuleError, SpecError
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.graph import Graph
 
 Array = np.ndarray[Any, Any]
 
@@ -75,9 +78,17 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
             found = _pulled([outputs[k] for k in live], leaves, [cotangents[k] for k in live], retain_graph=True)
             return [None if g is None else g.data for g in found]
 
+        def described(inputs: Sequence[str], names: Sequence[str]) -> Graph:
+            from gradcheck_cli.engine.graph import describe
+
+            for tensor, called in zip(tensors, inputs, strict=True):
+                tensor.name = called
+            return describe(outputs, names=names)
+
         differentiable = tuple(y.requires_grad for y in outputs) if live else ()
         given = tuple(t.data for t in tensors)
-        return Pulled(tuple(y.data for y in outputs), vjp, count_graph(outputs), given, differentiable)
+        values = tuple(y.data for y in outputs)
+        return Pulled(values, vjp, count_graph(outputs), given, differentiable, described if live else None)
 
     return pullback
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gradcheck_cli.check.tolerances import ADAPTIVE, FIXED_STEP
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.graph import Graph
 
 Array = np.ndarray[Any, Any]
 
@@ -33,8 +36,8 @@ class Settings(NamedTuple):
     kinks: str = "subgradient"
     """`subgradient`, `fail` or `skip`."""
     seed: int = 0
-    taylor: bool = False
-    """Whether the Taylor remainders are computed too."""
+    pictures: bool = False
+    """Whether the result holds what pictures show too: the Taylor remainders and the graph."""
 
     def tolerances(self) -> tuple[float, float]:
         """Rtol and atol."""
@@ -70,6 +73,8 @@ class Pulled(NamedTuple):
     """The very arrays that the rule was given."""
     differentiable: tuple[bool, ...] = ()
     """For each output whether a rule leads back from it; empty: every floating or complex one."""
+    described: Callable[[Sequence[str], Sequence[str]], Graph] | None = None
+    """The graph, with these names for the inputs and the outputs; None where there is no graph."""
 
 
 @dataclass(frozen=True, eq=False)

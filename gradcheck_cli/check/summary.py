@@ -13,7 +13,7 @@ from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Input, Settings
-from gradcheck_cli.check.result import SHOWN, Entry, InputResult
+from gradcheck_cli.check.result import SHOWN, Entry, Extent, InputResult
 from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Tolerance, Verdict, among
 from gradcheck_cli.errors import Location
 
@@ -94,8 +94,13 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         mismatches=tuple(map(entry, wrong)),
         undecided=tuple(map(entry, unknown)),
         bound=float(np.max(np.where(settled & np.isfinite(E), E, 0.0), initial=0.0)),
+        outputs=tuple(_extent(outputs.names[k], outputs.arrays[k]) for k in outputs.kept),
         **rest,
     )
+
+
+def _extent(name: str, y: Array) -> Extent:
+    return Extent(name, y.shape, 2 if y.dtype.kind == "c" else 1)
 
 
 def place_of(outputs: Outputs, coordinates: Coordinates, k: int) -> tuple[str, tuple[int, ...]]:

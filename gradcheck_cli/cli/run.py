@@ -72,15 +72,16 @@ def command(
         say_sources(ctx)
     if only_list:
         show(paths, selection, settings, base, output_format or "full", output)
-    settings["taylor"] = True if verbose > 1 else None
+    format = output_format or "full"
+    if not on_command_line(ctx, "output_format"):
+        format = format_for(output, FORMAT_SUFFIXES, format)
+    drawn = verbose > 1 or "html" in (format, *(name for name, _ in reports))
+    settings["pictures"] = True if drawn else None
     watch = Watch()
     with _executor(jobs, dask, timeout) as executor:
         report = run_specs(paths, selection, settings, base=base, stop_at_first=exitfirst, executor=executor, watch=watch)
     finish_on_signals()
     report = replace(report, interrupted=watch.interrupted)
-    format = output_format or "full"
-    if not on_command_line(ctx, "output_format"):
-        format = format_for(output, FORMAT_SUFFIXES, format)
     options = options_for(-1 if quiet else verbose, output)
     text = render(report, format, options)
     if not os.environ.keys().isdisjoint(("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")):

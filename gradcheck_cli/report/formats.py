@@ -17,9 +17,17 @@ FORMATS = {
     "github": "workflow commands, which GitHub Actions shows beside the lines",
     "gitlab": "Code Quality, which GitLab shows in merge requests",
     "markdown": "for job summaries and comments",
+    "html": "one page, with pictures of every Jacobian's error",
 }
 
-FORMAT_SUFFIXES = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".md": "markdown"}
+FORMAT_SUFFIXES = {
+    ".json": "json",
+    ".xml": "junit",
+    ".sarif": "sarif",
+    ".md": "markdown",
+    ".html": "html",
+    ".htm": "html",
+}
 """The format that a report file's name asks for."""
 
 PICTURES = {
