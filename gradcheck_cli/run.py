@@ -47,6 +47,7 @@ def run_specs(
         raise SpecError(mistakes)
     if strict and not planned:
         raise UsageError(_nothing_selected(paths, selection))
+    _refuse_many(planned, overrides)
     outcomes = _here(planned, overrides, strict) if executor is None else _there(executor, planned, overrides, strict)
     results = _until(outcomes, mistakes, stop_at_first)
     checks = tuple(watch(results, len(planned)) if watch is not None else results)
@@ -67,6 +68,15 @@ def _refuse_loose(settings: Settings) -> None:
     asked = settings.tolerances()[0]
     if asked > limits.RTOL and not settings.rtol is settings.eps is None:
         raise UsageError(f"rtol must be at most {limits.RTOL} (--max-rtol); the options ask for {asked}")
+
+
+def _refuse_many(planned: Sequence[Planned], overrides: Mapping[str, Any]) -> None:
+    """Raises UsageError where there are more checks than a run may do."""
+    from gradcheck_cli.spec import limits
+
+    count = sum(len(draws(item, overrides)) for item in planned)
+    if count > limits.CHECKS:
+        raise UsageError(f"a run does at most {limits.CHECKS:,} checks; found {count:,}; {limits.hint('CHECKS', count)}")
 
 
 def _nothing_selected(paths: Sequence[str], selection: Selection) -> str:
@@ -150,13 +160,17 @@ def run_draw(draw: Draw, overrides: Mapping[str, Any], explain: bool = True) -> 
     import numpy as np
 
     from gradcheck_cli.check.check import check
+    from gradcheck_cli.check.plan import TooLargeError
+    from gradcheck_cli.spec import limits
     from gradcheck_cli.spec.build import problem_at
+    from gradcheck_cli.spec.language.program import metered
 
     item = draw.item
     try:
         with np.errstate(all="ignore"):
             problem = problem_at(item.file, item.function, item.case, overrides, draw.point)
-            result = check(problem, explain=explain)
+            with metered():
+                result = check(problem, explain=explain)
             if explain and result.verdict == "fail" and item.case.expect.verdict != "fail":
                 from gradcheck_cli.spec.repair import Wrong, mended
 
@@ -164,6 +178,9 @@ def run_draw(draw: Draw, overrides: Mapping[str, Any], explain: bool = True) -> 
             return result
     except SpecError as error:
         return error
+    except TooLargeError as error:
+        message = f"mode: full may ask for {limits.JACOBIAN_ENTRIES:,} Jacobian entries; here it asks for {error.entries:,}"
+        return SpecError([Mistake(item.case.location, message, limits.hint("JACOBIAN_ENTRIES", error.entries))])
     except GradcheckError as error:
         return _broken(item, "GC501", str(error))
     except MemoryError as error:

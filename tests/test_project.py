@@ -385,6 +385,10 @@ REFUSED = {
     "statements": 'functions: {f: {inputs: {x: 1}, forward: "y = x\\nz = y * y\\nreturn z"}}',
     "result-elements": "functions: {f: {inputs: {x: [1.0, 2.0]}, forward: 'outer(x, x)'}}",
     "run-elements": "functions: {f: {inputs: {x: {shape: 300}}, forward: 'sum(exp(x))'}}",
+    "case-elements": "functions: {f: {inputs: {x: {shape: 3}, y: {shape: 2}}, forward: sum(x) + sum(y)}}",
+    "checks": "functions: {f: {inputs: {x: {shape: 2}}, forward: x, check: {points: 3}}}",
+    "jacobian-entries": "functions: {f: {inputs: {x: {shape: 3}}, forward: x, check: {mode: full}}}",
+    "check-elements": "functions: {f: {inputs: {x: {shape: 300}}, forward: 'sum(exp(x))'}}",
     "mistakes": "functions: {f: {a: 1, b: 2, c: 3, d: 4}}",
 }
 """For each limit, small enough, a file that it refuses."""
@@ -395,11 +399,11 @@ def test_refusal_names_what_allows_it(gradcheck, spec, name):
     path = spec(REFUSED[name])
     outcome = gradcheck("run", path, "--limit", f"{name}=1", "--isolated")
     assert outcome.code == 2
-    suggested = re.findall(rf"--limit ({name}=\d+) allows it", " ".join(outcome.out.split()))
-    assert suggested, outcome.out
+    suggested = re.findall(rf"--limit ({name}=\d+) allows it", " ".join((outcome.out + outcome.err).split()))
+    assert suggested, outcome.out + outcome.err
     assert "Traceback" not in outcome.err
     allowed = gradcheck("run", path, "--limit", suggested[-1], "--isolated")
-    if name not in ("file-bytes", "values", "mistakes", "statements", "run-elements"):
+    if name not in ("file-bytes", "values", "mistakes", "statements", "run-elements", "check-elements"):
         assert f"--limit {name}" not in " ".join(allowed.out.split()), allowed.out
 
 

@@ -35,6 +35,8 @@ class Settings(NamedTuple):
     """`full`, `projected`, or '': full up to FULL_ENTRIES Jacobian entries, or where blocks are found."""
     kinks: str = "subgradient"
     """`subgradient`, `fail` or `skip`."""
+    largest: int = 0
+    """Jacobian entries that `mode: full` may ask for, outside of blocks; 0 for any number."""
     seed: int = 0
     pictures: bool = False
     """Whether the result holds what pictures show too: the Taylor remainders and the graph."""

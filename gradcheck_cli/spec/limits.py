@@ -33,11 +33,20 @@ AXES = 32
 LITERAL_ELEMENTS = 50_000
 """Elements of one array that is written out in the file."""
 
-INPUT_ELEMENTS = 10_000_000
-"""Elements of one input that is drawn."""
+INPUT_ELEMENTS = 2_000_000
+"""Elements of one input that is drawn or read."""
+
+CASE_ELEMENTS = 4_000_000
+"""Elements of all inputs of a case together."""
 
 POINTS = 1_000
 """Draws of the inputs that one check may ask for."""
+
+CHECKS = 20_000
+"""Checks of one run; every draw of a case's inputs counts."""
+
+JACOBIAN_ENTRIES = 4_000_000
+"""Entries that `mode: full` may ask for where they cannot be looked at in blocks; all inputs of a check count."""
 
 NAME_CHARACTERS = 100
 """Length of a name."""
@@ -71,11 +80,17 @@ STATEMENTS = 100_000
 CALL_DEPTH = 32
 """How deep the functions of a file call each other."""
 
-RESULT_ELEMENTS = 10_000_000
+RESULT_ELEMENTS = 4_000_000
 """Elements of one value that an expression computes."""
 
-RUN_ELEMENTS = 32_000_000
-"""Elements of all large values that one run computes: about 256 MB, were all of them kept."""
+RUN_ELEMENTS = 16_000_000
+"""Elements of all large values that one run computes: about 128 MB, were all of them kept."""
+
+CHECK_ELEMENTS = 250_000_000
+"""Elements of all large values that all runs of one check compute: some seconds. A statement counts as STATEMENT_ELEMENTS."""
+
+STATEMENT_ELEMENTS = 500
+"""What running a statement takes, a few microseconds, in elements computed, some nanoseconds each."""
 
 SMALL_ELEMENTS = 256
 """A value with fewer elements does not count towards RUN_ELEMENTS; STATEMENTS bounds how many there are."""
@@ -100,7 +115,7 @@ FIXED = frozenset(
     {
         *("NESTING", "EXPRESSION_DEPTH", "SEQUENCE_DEPTH", "CALL_DEPTH"),  # Python's stack ends somewhere
         *("AXES", "STATIC_INTEGER"),  # what NumPy can hold
-        *("SMALL_ELEMENTS", "MULTIPLICATIONS_PER_ELEMENT"),  # how the others are counted
+        *("SMALL_ELEMENTS", "MULTIPLICATIONS_PER_ELEMENT", "STATEMENT_ELEMENTS"),  # how the others are counted
         "RTOL",  # --max-rtol
     }
 )

@@ -40,7 +40,8 @@ INPUTS = {
 HONEST = {"a huge literal", "zero times huge"}
 
 CASES = "    cases:\n" + "".join(f"      c{k}: {{inputs: {{x: {k}.5}}}}\n" for k in range(1100))
-DRAWS = "    check: {points: 1000}\n    cases:\n" + "".join(f"      c{k}: {{inputs: {{x: {k}.5}}}}\n" for k in range(900))
+DRAWN = "".join(f"      c{k}: {{inputs: {{x: {{shape: [2]}}}}}}\n" for k in range(900))
+DRAWS = f"    check: {{points: 1000}}\n    cases:\n{DRAWN}"
 WORK = {
     "a large elementwise chain": ("x" + "".join(f" + sin(x * {k})" for k in range(200)), "{x: {shape: [1000000]}}"),
     "a large product": ("x @ x", "{x: {shape: [1500, 1500]}}"),
@@ -64,6 +65,8 @@ ATTACKS = [
     Attack("cases: too many", function(more=CASES)),
     Attack("cases: too many draws", function(inputs="{x: {shape: [2]}}", more=DRAWS)),
     Attack("points: too many", function(inputs="{x: {shape: [2]}}", more="    check: {points: 1000000}\n")),
+    Attack("mode full: too many entries", function("x @ ones((3000, 3000))", "{x: grad}", "{x: {shape: [3000]}}",
+                                                   "    check: {mode: full}\n")),
     Attack("points: a fraction", function(inputs="{x: {shape: [2]}}", more="    check: {points: 1.5}\n")),
     Attack("order: too high", function(more="    check: {order: 3}\n")),
     *(Attack(f"work: {name}", function(text, "{x: grad}", inputs), JUDGED) for name, (text, inputs) in WORK.items()),
