@@ -116,7 +116,8 @@ def test_reference_has_the_limits():
 
 
 def test_reference_has_the_options_and_their_defaults():
-    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| ([^|]*) \|$", REFERENCE.read_text().partition("## Options")[2].partition("\n## ")[0], re.M))
+    section = REFERENCE.read_text().partition("## Options")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| ([^|]*) \|$", section, re.M))
     assert list(rows) == list(OPTIONS)
     assert rows["kinks"] == Settings().kinks
     assert (int(rows["order"]), int(rows["points"])) == (Settings().order, Settings().points)
