@@ -27,7 +27,7 @@ HOSTILE = {
     "none": ("sin(x)", "{x: none}"),
     "squared": ("sin(x)", "{x: grad**2 * cos(x)}"),
     "repeat": ("sum(repeat(ones(1000), 10**6)) * x", "{x: grad}"),
-    "power": ("|\n      y = x * ones(10)\n      for k in range(200):\n        y = outer(y, y)\n      return sum(y)", "{x: grad}"),
+    "power": ("|\n      y = x * ones(9)\n      for k in range(99):\n        y = outer(y, y)\n      return sum(y)", "{x: grad}"),
 }
 HONEST = [
     ("sin(x) * exp(-x)", "{x: grad * exp(-x) * (cos(x) - sin(x))}", True),
