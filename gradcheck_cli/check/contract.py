@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.claimed import Claimed, Outputs, broken
+from gradcheck_cli.check.claimed import Claimed, Gradients, Outputs, broken, one_by_one, together
 from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, scale_of
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
@@ -69,14 +70,38 @@ def check_linearity(
     Where the rule was not asked for those, vjp(g) = vjp(a) + vjp(b) for g in two parts, the one holding a single output.
     """
     g = outputs.rounded(dense_cotangent(outputs.size))
-    sums = _Sums(problem, pulled, outputs, coordinates, claimed)
+    factors = (*FACTORS, *FAR_FACTORS)
+    vectors = [g, 0 * g, np.ones(outputs.size), *(factor * g for factor in factors)]
+    find = partial(_breaches, problem, pulled, outputs, coordinates, claimed)
     try:
-        base = pulled.vjp(outputs.cotangents(g))
-        scaled = [pulled.vjp(outputs.cotangents(factor * g)) for factor in (*FACTORS, *FAR_FACTORS)]
-        nothing = pulled.vjp(outputs.cotangents(0 * g))
-        added = [(g, sums.of(g, base)), (np.ones(len(g)), sums.of(np.ones(len(g))))]
+        answers = together(pulled, outputs, vectors)
+        found = [] if answers is None else find(vectors, answers, pulled.vjp(outputs.cotangents(g)))
+        if answers is None or found:
+            # A batch may round its copies in different ways: nobody is accused of what the rule does not do alone.
+            answers = one_by_one(pulled, outputs, vectors)
+            found = find(vectors, answers, answers[0])
     except RuleError as error:
         return [broken(error, problem)]
+    return found
+
+
+def _breaches(
+    problem: Problem,
+    pulled: Pulled,
+    outputs: Outputs,
+    coordinates: dict[int, Coordinates],
+    claimed: Claimed,
+    vectors: Sequence[Array],
+    answers: Sequence[Gradients],
+    alone: Gradients,
+) -> list[Finding]:
+    """What breaks linearity in the answers to a dense cotangent, none, ones, and the first times each factor; `alone` is the
+    answer to the first without the others. May raise RuleError.
+    """
+    g, _, ones, *_ = vectors
+    base, nothing, flat, *scaled = answers
+    sums = _Sums(problem, pulled, outputs, coordinates, claimed)
+    added = [(g, sums.of(g, alone)), (ones, sums.of(ones, flat))]
     found = []
     for k, i in enumerate(problem.differentiable_inputs()):
         if i not in coordinates:

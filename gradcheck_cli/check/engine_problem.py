@@ -14,7 +14,9 @@ from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
 from gradcheck_cli.engine.backward import grad
 from gradcheck_cli.engine.counts import count_graph
+from gradcheck_cli.engine.function import CustomNode
 from gradcheck_cli.engine.modes import enable_grad, no_grad
+from gradcheck_cli.engine.node import edge_of
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.errors import EngineError, MissingExtraError, RuleError, SpecError
@@ -69,17 +71,45 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
         leaves = [t for t in tensors if t.requires_grad]
         live = [k for k, y in enumerate(outputs) if y.requires_grad]
 
-        def vjp(cotangents: Sequence[Array]) -> Sequence[Array | None]:
-            if not live:
-                return [None] * len(leaves)
-            found = _pulled([outputs[k] for k in live], leaves, [cotangents[k] for k in live], retain_graph=True)
-            return [None if g is None else g.data for g in found]
-
         differentiable = tuple(y.requires_grad for y in outputs) if live else ()
         given = tuple(t.data for t in tensors)
-        return Pulled(tuple(y.data for y in outputs), vjp, count_graph(outputs), given, differentiable)
+        return Pulled(tuple(y.data for y in outputs), Vjp(outputs, leaves), count_graph(outputs), given, differentiable)
 
     return pullback
+
+
+class Vjp:
+    """From one cotangent per output to one gradient (or None) per leaf, through a recorded graph, as often as asked."""
+
+    def __init__(self, outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> None:
+        self.outputs, self.leaves = outputs, leaves
+        self.live = [k for k, y in enumerate(outputs) if y.requires_grad]
+        self._node = self._only_node()
+
+    def __call__(self, cotangents: Sequence[Array]) -> Sequence[Array | None]:
+        """Raises RuleError."""
+        if not self.live:
+            return [None] * len(self.leaves)
+        live = [self.outputs[k] for k in self.live]
+        found = _pulled(live, list(self.leaves), [cotangents[k] for k in self.live], retain_graph=True)
+        return [None if g is None else g.data for g in found]
+
+    def many(self, cotangents: Sequence[Array]) -> list[Array | None] | None:
+        """The same for cotangents, and gradients, with a leading axis of copies; None where they have to be asked one by one."""
+        if self._node is None:
+            return None
+        with np.errstate(all="ignore"):
+            found = self._node.pull_many(cotangents)
+        return found and [g for g, edge in zip(found, self._node.next_functions, strict=True) if edge[0] is not None]
+
+    def _only_node(self) -> CustomNode | None:
+        """The one node between the leaves and all outputs; None where the graph is another."""
+        node = self.outputs[0].grad_fn if self.outputs else None
+        if not isinstance(node, CustomNode) or len(self.outputs) != len(node.output_meta):
+            return None
+        alone = all(edge_of(y) == (node, k) for k, y in enumerate(self.outputs))
+        ends = [edge for edge in node.next_functions if edge[0] is not None]
+        return node if alone and ends == [edge_of(x) for x in self.leaves] else None
 
 
 def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Tensor]:

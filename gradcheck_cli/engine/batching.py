@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class Batched(Operand):
     @property
     def size(self) -> int:
         """Number of entries of one copy."""
-        return int(np.prod(self.shape))
+        return prod(self.data.shape[1:])
 
     def apply(self, op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run `op` on all copies; called by the op itself."""

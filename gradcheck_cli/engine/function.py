@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.engine.anomaly import ANOMALY
+from gradcheck_cli.engine.batching import Batched
 from gradcheck_cli.engine.in_place import check_history, mark_modified
 from gradcheck_cli.engine.lines import calling_line
 from gradcheck_cli.engine.modes import MODE, no_grad
@@ -28,7 +29,7 @@ class CustomNode(Node):
     None per input. Where nothing arrived at an output it gets zeros, or None without `materialize`.
     """
 
-    __slots__ = ("context", "input_names", "keep", "location", "locations", "materialize", "rule")
+    __slots__ = ("batches", "context", "input_names", "keep", "location", "locations", "materialize", "rule")
 
     is_custom = True
 
@@ -59,6 +60,8 @@ class CustomNode(Node):
         self.materialize = materialize
         self.keep: Callable[[], Iterable[tuple[str, np.ndarray[Any, Any]]]] = tuple
         self.context: Context | None = None
+        self.batches = False
+        """Whether the rule is made of ops only, so that it may be given batches of cotangents."""
         if MODE.made is not None:
             MODE.made(self)
 
@@ -84,6 +87,30 @@ class CustomNode(Node):
         except RuleError as error:
             error.gradients = tuple(found)
             raise
+
+    def pull_many(self, grads: Sequence[Any]) -> list[Any] | None:
+        """The gradients for many cotangents at once: each output's, and each gradient (or None), with a leading axis of copies.
+        None where the rule has to be asked one by one: it takes no batches, or what comes of them breaks its contract.
+        """
+        if not self.batches or self.freed or self.hooks is not None or ANOMALY.enabled or any(g is None for g in grads):
+            return None
+        assert self.rule is not None
+        try:
+            found = self.rule([Batched(g) for g in grads], False)
+            return [self._copies(i, gx, len(grads[0])) for i, gx in enumerate(found)]
+        except Exception:  # asked alone, the rule says what is wrong
+            return None
+
+    def _copies(self, i: int, gx: Any, size: int) -> Any:
+        """A batch of gradients as an array; one that no cotangent reached is the same in every copy."""
+        if type(gx) is not Batched:
+            one = self._checked(i, gx, create_graph=False)
+            return one if one is None else np.broadcast_to(one, (size, *one.shape))
+        if self.next_functions[i][0] is None:
+            return None
+        if (gx.shape, gx.dtype) != self.input_meta[i]:
+            raise self._broken("shape", "gradients of another shape or dtype", i)
+        return gx.data
 
     def _arrived(self, g: Any, meta: tuple[tuple[int, ...], Any], create_graph: bool) -> Any:
         """An output's cotangent as the rule gets it."""
