@@ -21,6 +21,8 @@ RUNGS = ((-17,), (-11, -9), (-9, -7))
 asks for longer steps."""
 MISSED = 0.01
 """The part of a column's entries for whose sake alone no longer steps are taken: the ladder settles them."""
+FEW = 16
+"""So few columns, of a forward that runs on all copies at once, are not tried together: that would take two runs more."""
 FAR = 0.26
 """A derivative of zero is also tried at a one-sided step of so many scales."""
 Taken = dict[int, dict[int, tuple[Array, Array, float, float]]]
@@ -58,6 +60,13 @@ class CheapTest:
     def run(self) -> Array:
         """Try columns together where they do not meet in an output, then those that are left one by one."""
         rung = self._plan()
+        if not self.d.batched or len(self.a) > FEW:
+            self._try_together(rung)
+        for r, columns in self._by_rung(rung):
+            self._one_by_one(columns, RUNGS[r])
+        return self.settled
+
+    def _try_together(self, rung: Array) -> None:
         for r, columns in self._by_rung(rung):
             sets = [columns[k] for k in groups(self.a[columns] != 0)]
             sets = [group for group in sets if len(group) > 1]
@@ -65,9 +74,6 @@ class CheapTest:
                 still = self._still_together(np.concatenate(sets))
                 for group in sets:
                     self._group(group[still[group]], RUNGS[r])
-        for r, columns in self._by_rung(rung):
-            self._one_by_one(columns, RUNGS[r])
-        return self.settled
 
     def _by_rung(self, rung: Array) -> list[tuple[int, Array]]:
         found = [(r, np.flatnonzero((rung == r) & ~self.settled.all(axis=1))) for r in range(len(RUNGS))]
@@ -107,7 +113,7 @@ class CheapTest:
 
     def _one_by_one(self, columns: Array, exponents: tuple[int, ...]) -> None:
         """Accept the entries that pass; a = 0 does if f+ = f0 = f- bit for bit, and at a far one-sided step too."""
-        looks = [self.d.around(columns, e) for e in exponents]
+        looks = self.d.around(columns, exponents)
         seen = self._seen([quotients(*look, self.d.f0) for look in looks])
         a, half = self.a[columns], self.half[columns]
         good = self._passes(a, half, seen, len(looks) > 1)
@@ -172,7 +178,7 @@ class CheapTest:
                 return
             pattern = self.a[group] != 0
             owned, owner = pattern.any(axis=0), group[np.argmax(pattern, axis=0)]
-            seen = self._seen([self._together(group, owner, e) for e in exponents])
+            seen = self._seen(self._together(group, owner, exponents))
             rows = np.arange(len(owner))
             a, half = self.a[owner, rows], self.half[owner, rows]
             good = np.where(owned, self._passes(a, half, seen, len(exponents) > 1), seen.flat)
@@ -184,12 +190,15 @@ class CheapTest:
                 return
             group = group[~np.isin(group, owner[owned & ~good])]
 
-    def _together(self, group: Array, owner: Array, exponent: int) -> tuple[Array, Array, Array, Array]:
-        """Each output's quotient by the step of the column it belongs to, with all of the group moved."""
-        steps = np.zeros(len(self.a))
-        steps[group] = self.d.step(group, exponent) * uneven(len(group))
-        (up, down), (gone_up, gone_down) = self.d.at_once(np.stack([steps, -steps]))
-        return quotients(up, down, gone_up[owner], -gone_down[owner], self.d.f0)
+    def _together(self, group: Array, owner: Array, exponents: tuple[int, ...]) -> list[tuple[Array, Array, Array, Array]]:
+        """Each output's quotient by the step of the column it belongs to, with all of the group moved; for each exponent."""
+        steps = np.zeros((len(exponents), 2, len(self.a)))
+        for k, exponent in enumerate(exponents):
+            steps[k, 0, group] = self.d.step(group, exponent) * uneven(len(group))
+        steps[:, 1] = -steps[:, 0]
+        values, gone = self.d.at_once(steps.reshape(-1, len(self.a)))
+        up, down, gone_up, gone_down = values[::2], values[1::2], gone[::2, owner], -gone[1::2, owner]
+        return [quotients(*seen, self.d.f0) for seen in zip(up, down, gone_up, gone_down, strict=True)]
 
 
 def keep(taken: Taken, columns: Array, exponent: int, look: Look, members: Array) -> None:

@@ -25,6 +25,8 @@ class Coordinates:
     """What the rows of the Jacobian are; the very same object where they are the same."""
     complete = True
     """Whether the questions tell the whole Jacobian."""
+    scales: Array | None = None
+    """As `scale_of` found them."""
     single = True
     """Whether a number is one entry, and no combination of several."""
 
@@ -151,6 +153,9 @@ class Coordinates:
     def project(self, gradients: Array) -> Array:
         """Gradients, stacked along a leading axis, as derivatives along the coordinates: (k, *shape) -> (k, size)."""
         flat = as_real(gradients).reshape(len(gradients), self.flat.size)
+        if self.second is self.first:
+            alone: Array = flat[:, self.first]
+            return alone
         partner = np.where(self.first != self.second, flat[:, self.second], 0.0)
         along: Array = flat[:, self.first] + partner
         return along
@@ -211,12 +216,13 @@ class Coordinates:
 
 def scale_of(coordinates: Coordinates) -> Array:
     """s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0."""
-    size = np.abs(coordinates.x)
-    size[~np.isfinite(size)] = 0.0
-    floor = np.maximum(size, size.max(initial=0.0) / 128)
-    floor[floor == 0] = 1.0
-    scale: Array = np.exp2(np.floor(np.log2(floor)))
-    return scale
+    if coordinates.scales is None:
+        size = np.abs(coordinates.x)
+        size[~np.isfinite(size)] = 0.0
+        floor = np.maximum(size, size.max(initial=0.0) / 128)
+        floor[floor == 0] = 1.0
+        coordinates.scales = np.exp2(np.floor(np.log2(floor)))
+    return coordinates.scales
 
 
 def wide(value: Array) -> Array:

@@ -88,8 +88,10 @@ class Differences:
     `scale` s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0: what counts as a large step.
     """
 
-    def __init__(self, evaluate: Callable[[Array], Array], coordinates: Coordinates) -> None:
+    def __init__(self, evaluate: Callable[[Array], Array], coordinates: Coordinates, batched: bool = False) -> None:
         self.evaluate, self.coordinates = evaluate, coordinates
+        self.batched = batched
+        """Whether copies are evaluated all at once, so that a few more cost nothing."""
         self.evaluations = 0
         self.scale = scale_of(coordinates)
         # Twice and in double precision, so that it is rounded as the perturbed copies are.
@@ -122,12 +124,14 @@ class Differences:
             values[part][outside] = np.nan
         return values, np.concatenate(gone) if gone else np.empty((0, 1))
 
-    def around(self, columns: Array, exponent: int) -> Look:
-        """The values with one coordinate moved up and down by the steps of one exponent, for each column."""
-        steps = self.step(columns, exponent)
-        up, h_up = self.at(columns, steps)
-        down, h_down = self.at(columns, -steps)
-        return Look(up, down, h_up, -h_down)
+    def around(self, columns: Array, exponents: Sequence[int]) -> list[Look]:
+        """The values with one coordinate moved up and down by the steps of each exponent, for each column."""
+        if not exponents:
+            return []
+        steps = [sign * self.step(columns, e) for e in exponents for sign in (1.0, -1.0)]
+        values, gone = self.at(np.tile(columns, len(steps)), np.concatenate(steps))
+        values, gone = (part.reshape(len(exponents), 2, len(columns), -1) for part in (values, gone))
+        return [Look(v[0], v[1], h[0], -h[1]) for v, h in zip(values, gone, strict=True)]
 
     def at_once(self, steps: Array) -> tuple[Array, Array]:
         """The values with many coordinates moved at the same time, and the distances really gone, both (k, ...); NaN as in
@@ -231,9 +235,11 @@ class Evaluator:
         arrays: Sequence[Array],
         position: int,
         kept: Sequence[int],
+        width: int,
     ) -> None:
         self.primal, self.batched, self.arrays, self.position, self.kept = primal, batched, arrays, position, kept
-        self.width = len(outputs_as_real(primal(*map(np.array, arrays)), kept))
+        self.width = width
+        """How many numbers the kept outputs are."""
         self.alone = 0
         """Copies that ran one by one."""
 

@@ -85,11 +85,21 @@ class Vjp:
         self.outputs, self.leaves = outputs, leaves
         self.live = [k for k, y in enumerate(outputs) if y.requires_grad]
         self._node = self._only_node()
+        self._last: tuple[list[bytes], Sequence[Array | None]] = [], ()
+        """The last question to a rule that is made of ops only, which says the same when asked again; and the answer."""
 
     def __call__(self, cotangents: Sequence[Array]) -> Sequence[Array | None]:
         """Raises RuleError."""
         if not self.live:
             return [None] * len(self.leaves)
+        if self._node is None or not self._node.batches:
+            return self._pull(cotangents)
+        question = [g.tobytes() for g in cotangents]
+        if question != self._last[0]:
+            self._last = question, self._pull(cotangents)
+        return [None if g is None else np.array(g) for g in self._last[1]]
+
+    def _pull(self, cotangents: Sequence[Array]) -> Sequence[Array | None]:
         live = [self.outputs[k] for k in self.live]
         found = _pulled(live, list(self.leaves), [cotangents[k] for k in self.live], retain_graph=True)
         return [None if g is None else g.data for g in found]

@@ -248,8 +248,8 @@ class Comparison:
     def _look(self, columns: Array, number: int) -> Array:
         """One look at columns that are not settled: take their steps, judge, and give back what is still open."""
         for steps, group in self._wanted(columns, number):
-            for e in steps:
-                keep(self.taken, group, e, self.d.around(group, e), np.arange(len(group)))
+            for e, look in zip(steps, self.d.around(group, steps), strict=True):
+                keep(self.taken, group, e, look, np.arange(len(group)))
         open_columns = []
         for exponents, group in self._by_steps(columns):
             self._judge_group(group, exponents, last=number == ROUNDS - 1)

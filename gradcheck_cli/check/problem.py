@@ -93,6 +93,8 @@ class Problem:
     surrogate: bool = False
     python: bool = False
     """Whether forward or rule are Python code of the user's, which may keep state or write where it should not."""
+    pure: bool = False
+    """Whether the forward is a spec's text, which keeps no state and writes nowhere."""
     location: Location | None = None
     """Where the rule stands."""
     jvp_location: Location | None = None

@@ -107,6 +107,8 @@ def _worst_first(chosen: Array, badness: Array) -> Array:
     Equally bad ones, to a percent, keep their order: the differences' own noise must not shuffle them.
     """
     flat = np.flatnonzero(chosen)
+    if not len(flat):
+        return flat
     with np.errstate(all="ignore"):
         order = np.argsort(-np.nan_to_num(np.round(np.log10(badness.ravel()[flat]), 2), nan=np.inf), kind="stable")
     worst: Array = flat[order][:SHOWN]

@@ -220,6 +220,7 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
         settings=settings,
         pushforward=function.forward_rule if spec.jvp is not None else None,
         surrogate=spec.surrogate,
+        pure=True,
         location=rule.location if rule is not None else spec.location,
         jvp_location=spec.jvp_location,
     )
