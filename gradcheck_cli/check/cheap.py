@@ -76,8 +76,9 @@ class CheapTest:
                     self._group(group[still[group]], RUNGS[r])
 
     def _by_rung(self, rung: Array) -> list[tuple[int, Array]]:
-        found = [(r, np.flatnonzero((rung == r) & ~self.settled.all(axis=1))) for r in range(len(RUNGS))]
-        return [(r, columns) for r, columns in found if len(columns)]
+        left = ~self.settled.all(axis=1)
+        found = [(r, np.flatnonzero((rung == r) & left)) for r in dict.fromkeys(rung[left].tolist())]
+        return sorted(found, key=lambda part: part[0])
 
     def _plan(self) -> Array:
         """For each column the first rung whose noise leaves the tolerance visible, sigma/(0.8 h) <= tol |a| / 2, in all entries
@@ -93,6 +94,8 @@ class CheapTest:
             hidden = np.count_nonzero(1 / h[:, None] > needed, axis=1)
             now = ~fits & (hidden <= MISSED * self.a.shape[1])
             rung[now], fits = r, fits | now
+            if fits.all():
+                break
         return rung
 
     def _passes(self, a: Array, half: Array, seen: Quotient, two: bool) -> Array:

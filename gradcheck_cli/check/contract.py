@@ -108,8 +108,9 @@ def _breaches(
             continue
         near, far = [s[k] for s in scaled[: len(FACTORS)]], [s[k] for s in scaled[len(FACTORS) :]]
         message = broken_scaling(base[k], near) or nonzero(nothing[k])
-        if not message and _ordinary(problem, outputs, base[k]):
-            message = broken_scaling(base[k], far, factors=FAR_FACTORS, digits=FAR_DIGITS)
+        clipped = "" if message else broken_scaling(base[k], far, factors=FAR_FACTORS, digits=FAR_DIGITS)
+        if clipped and _ordinary(problem, outputs, base[k]):
+            message = clipped
         for v, here in () if message else added:
             for number, one in enumerate(here[i]):
                 if not message and _not_additive(one, coordinates[i]):
@@ -159,7 +160,7 @@ def broken_scaling(
         if base is None:
             continue
         a, b = as_real(np.asarray(base)) * factor, as_real(np.asarray(other))
-        if np.array_equal(a, b):
+        if (a == b).all():
             continue
         # An entry near the smallest numbers loses digits when it is scaled down, one near the largest overflows on the way.
         kind = np.asarray(other).dtype

@@ -94,8 +94,13 @@ class Differences:
         """Whether copies are evaluated all at once, so that a few more cost nothing."""
         self.evaluations = 0
         self.scale = scale_of(coordinates)
-        # Twice and in double precision, so that it is rounded as the perturbed copies are.
-        self.f0 = self.values_at(coordinates.displaced(np.zeros((2, coordinates.size))))[0]
+        # Twice and in double precision, so that it is rounded as the perturbed copies are; with the probes where they cost nothing.
+        still = np.zeros((2, coordinates.size))
+        probes = self._probes(2.0**-17, self.scale) if batched else still[:0]
+        values = self.values_at(coordinates.displaced(np.concatenate([still, probes])))
+        self.f0 = values[0]
+        self._probed = values[2:] if batched else None
+        """The outputs at the probes of the wider window."""
         self._noise: Noise | None = None
         self._wide: Array | None = None
         self._cubic: Array | None = None
@@ -164,7 +169,9 @@ class Differences:
         return self._cubic
 
     def _look_wide(self) -> None:
-        changes = self._probe(2.0**-17, self.scale)
+        if self._probed is None:
+            self._probed = self.values_at(self.coordinates.displaced(self._probes(2.0**-17, self.scale)))
+        changes = self._changes(self._probed)
         self._wide = self._at_least(residual_noise(changes, SMOOTH))
         with np.errstate(all="ignore"):
             cubic = np.abs(SMOOTH.terms[3] @ changes)
@@ -173,7 +180,7 @@ class Differences:
     def noise(self) -> Noise:
         """The noise of each output, measured once: 18 evaluations."""
         if self._noise is None:
-            narrow = self._probe(2.0**-32, self.own_scale())
+            narrow = self._changes(self.values_at(self.coordinates.displaced(self._probes(2.0**-32, self.own_scale()))))
             found = (self._at_least(residual_noise(narrow, model)) for model in (SMOOTH, KINKED))
             self._noise = Noise(self.wide_noise(), *found)
         return self._noise
@@ -188,16 +195,21 @@ class Differences:
         own: Array = np.where((size > 0) & (size < self.scale), size, self.scale)
         return own
 
-    def _probe(self, window: float, scale: Array) -> Array:
-        """The outputs' changes at the nine points of a random line through the point."""
+    def _probes(self, window: float, scale: Array) -> Array:
+        """Displacements to nine points of a random line through the point."""
         golden = np.modf((np.arange(self.coordinates.size) + 1) * 0.6180339887498949)[0]
         direction = scale * (0.7 + 0.3 * golden) * np.where(np.modf(golden * 7)[0] < 0.5, -1.0, 1.0)
         if self.coordinates.bounds is not None:
             low, high = self.coordinates.bounds
             reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)
             direction = np.where(reach < window * np.abs(direction), 0.0, direction)
-        # Taking off the value at the point first keeps the fit's own rounding below the noise.
-        changes: Array = self.values_at(self.coordinates.displaced(PROBE[:, None] * window * direction)) - self.f0
+        probes: Array = PROBE[:, None] * window * direction
+        return probes
+
+    def _changes(self, values: Array) -> Array:
+        """What the outputs changed by: taking off the value at the point first keeps a fit's own rounding below the noise."""
+        with np.errstate(all="ignore"):
+            changes: Array = values - self.f0
         return changes
 
     def values_at(self, copies: Array) -> Array:

@@ -82,13 +82,16 @@ class Comparison:
         """Settle every entry, or say why it cannot be."""
         if self.a.size:
             self._ladder(np.flatnonzero(~self._cheap().all(axis=1)))
-        self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
-        self._hear_witness()
+        agreed = bool((self.verdict == Verdict.AGREE).all())
+        if not agreed:
+            self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
+            self._hear_witness()
         self._listen()
-        self._doubt_infinite_slopes()
-        self._excuse_zero_times_infinity()
-        nowhere = ~np.isfinite(self.d.coordinates.x)[:, None] & among(self.verdict, FAILING)
-        self.verdict[nowhere] = Verdict.NOT_FINITE
+        if not agreed:
+            self._doubt_infinite_slopes()
+            self._excuse_zero_times_infinity()
+            nowhere = ~np.isfinite(self.d.coordinates.x)[:, None] & among(self.verdict, FAILING)
+            self.verdict[nowhere] = Verdict.NOT_FINITE
         return Judged(self.a, self.numeric, self.bound, self.verdict)
 
     def _doubt_infinite_slopes(self) -> None:
@@ -184,8 +187,10 @@ class Comparison:
         With a witness, w = 0 confirms the zero. Without one it is doubted if the forward moves FARTHEST scales away, or an
         eighth of them, by no more than WHISPER EPS |f|.
         """
-        faint = self._faint()
-        zeros = (self.verdict == Verdict.AGREE) & (self.a == 0) & (self.numeric == 0) & faint
+        zeros = (self.verdict == Verdict.AGREE) & (self.a == 0) & (self.numeric == 0)
+        if not zeros.any():
+            return
+        zeros &= self._faint()
         columns = np.flatnonzero(zeros.any(axis=1))
         if not len(columns):
             return

@@ -52,7 +52,7 @@ class Batched(Operand):
     def apply(self, op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run `op` on all copies; called by the op itself."""
         flags = [type(x) is Batched for x in inputs]
-        differ = any(map(_holds_batch, params.values()))
+        differ = bool(params) and any(map(_holds_batch, params.values()))
         if NOTES.looped is not None and (differ or not op.family.batches):
             NOTES.looped.add(op.name)
         if differ:
