@@ -94,7 +94,7 @@ class Differences:
         """Whether copies are evaluated all at once, so that a few more cost nothing."""
         self.evaluations = 0
         self.scale = scale_of(coordinates)
-        # Twice and in double precision, so that it is rounded as the perturbed copies are; with the probes where they cost nothing.
+        # Twice and in double precision, so that it is rounded as the perturbed copies are; the probes too if they cost nothing.
         still = np.zeros((2, coordinates.size))
         probes = self._probes(2.0**-17, self.scale) if batched else still[:0]
         values = self.values_at(coordinates.displaced(np.concatenate([still, probes])))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,11 +70,11 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
         with enable_grad():
             outputs = _record(function, tensors)
         leaves = [t for t in tensors if t.requires_grad]
-        live = [k for k, y in enumerate(outputs) if y.requires_grad]
-
+        live = any(y.requires_grad for y in outputs)
         differentiable = tuple(y.requires_grad for y in outputs) if live else ()
         given = tuple(t.data for t in tensors)
-        return Pulled(tuple(y.data for y in outputs), Vjp(outputs, leaves), count_graph(outputs), given, differentiable)
+        size = partial(count_graph, outputs)
+        return Pulled(tuple(y.data for y in outputs), Vjp(outputs, leaves), size, given, differentiable)
 
     return pullback
 
@@ -85,27 +86,31 @@ class Vjp:
         self.outputs, self.leaves = outputs, leaves
         self.live = [k for k, y in enumerate(outputs) if y.requires_grad]
         self._node = self._only_node()
+        """The one node between the leaves and all outputs, if its rule is made of ops only."""
         self._last: tuple[list[bytes], Sequence[Array | None]] = [], ()
-        """The last question to a rule that is made of ops only, which says the same when asked again; and the answer."""
+        """The last question to such a rule, which says the same when asked again; and the answer."""
 
     def __call__(self, cotangents: Sequence[Array]) -> Sequence[Array | None]:
         """Raises RuleError."""
         if not self.live:
             return [None] * len(self.leaves)
-        if self._node is None or not self._node.batches:
-            return self._pull(cotangents)
+        if self._node is None:
+            live = [self.outputs[k] for k in self.live]
+            found = _pulled(live, list(self.leaves), [cotangents[k] for k in self.live], retain_graph=True)
+            return [None if g is None else g.data for g in found]
         question = [g.tobytes() for g in cotangents]
         if question != self._last[0]:
-            self._last = question, self._pull(cotangents)
+            self._last = question, self._straight(self._node, cotangents)
         return [None if g is None else np.array(g) for g in self._last[1]]
 
-    def _pull(self, cotangents: Sequence[Array]) -> Sequence[Array | None]:
-        live = [self.outputs[k] for k in self.live]
-        found = _pulled(live, list(self.leaves), [cotangents[k] for k in self.live], retain_graph=True)
-        return [None if g is None else g.data for g in found]
+    def _straight(self, node: CustomNode, cotangents: Sequence[Array]) -> list[Array | None]:
+        """The gradients by the only node of the graph, without the bookkeeping of a pass."""
+        with _blaming_the_rule(), np.errstate(all="ignore"):
+            found = node.pull(cotangents, create_graph=False)
+        return [g for g, edge in zip(found, node.next_functions, strict=True) if edge[0] is not None]
 
     def many(self, cotangents: Sequence[Array]) -> list[Array | None] | None:
-        """The same for cotangents, and gradients, with a leading axis of copies; None where they have to be asked one by one."""
+        """The same for cotangents and gradients with a leading axis of copies; None where they have to be asked one by one."""
         if self._node is None:
             return None
         with np.errstate(all="ignore"):
@@ -113,9 +118,8 @@ class Vjp:
         return found and [g for g, edge in zip(found, self._node.next_functions, strict=True) if edge[0] is not None]
 
     def _only_node(self) -> CustomNode | None:
-        """The one node between the leaves and all outputs; None where the graph is another."""
         node = self.outputs[0].grad_fn if self.outputs else None
-        if not isinstance(node, CustomNode) or len(self.outputs) != len(node.output_meta):
+        if not isinstance(node, CustomNode) or not node.batches or len(self.outputs) != len(node.output_meta):
             return None
         alone = all(edge_of(y) == (node, k) for k, y in enumerate(self.outputs))
         ends = [edge for edge in node.next_functions if edge[0] is not None]
@@ -133,9 +137,15 @@ def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Ten
 
 
 def _pulled(outputs: list[Tensor], inputs: list[Tensor], cotangents: list[Any], **how: bool) -> Sequence[Tensor | None]:
-    """The gradients. What the engine refuses there, such as `numpy()` of a tensor that requires grad, is the rule's doing."""
-    try:
+    with _blaming_the_rule():
         return grad(outputs, inputs, cotangents, allow_unused=True, **how)
+
+
+@contextmanager
+def _blaming_the_rule() -> Iterator[None]:
+    """What the engine refuses inside, such as `numpy()` of a tensor that requires grad, is the rule's doing."""
+    try:
+        yield
     except RuleError:
         raise
     except EngineError as error:

@@ -92,7 +92,7 @@ class CustomNode(Node):
         """The gradients for many cotangents at once: each output's, and each gradient (or None), with a leading axis of copies.
         None where the rule has to be asked one by one: it takes no batches, or what comes of them breaks its contract.
         """
-        if not self.batches or self.freed or self.hooks is not None or ANOMALY.enabled or any(g is None for g in grads):
+        if not self.batches or self.freed or self.hooks is not None or ANOMALY.enabled:
             return None
         assert self.rule is not None
         try:
