@@ -105,7 +105,7 @@ class _Check:
         except RuleError as error:
             self.findings.append(broken(error, problem))
             return
-        self.stats = pulled.counted()
+        self.stats = pulled.stats
         outputs = Outputs(problem.outputs, found, pulled.differentiable)
         self._judge(pulled, outputs, before)
         if self.explain and any(f.code in DIAGNOSED for f in self.findings):

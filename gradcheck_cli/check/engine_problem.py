@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,8 +72,7 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
         live = any(y.requires_grad for y in outputs)
         differentiable = tuple(y.requires_grad for y in outputs) if live else ()
         given = tuple(t.data for t in tensors)
-        size = partial(count_graph, outputs)
-        return Pulled(tuple(y.data for y in outputs), Vjp(outputs, leaves), size, given, differentiable)
+        return Pulled(tuple(y.data for y in outputs), Vjp(outputs, leaves), count_graph(outputs), given, differentiable)
 
     return pullback
 

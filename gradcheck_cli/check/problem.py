@@ -60,8 +60,7 @@ class Pulled(NamedTuple):
     outputs: tuple[Array, ...]
     vjp: Callable[[Sequence[Array]], Sequence[Array | None]]
     """From one cotangent per output to one gradient (or None) per input that requires one. May raise RuleError."""
-    counted: Callable[[], GraphCounts]
-    """The size of the graph."""
+    stats: GraphCounts
     inputs: tuple[Array, ...] = ()
     """The very arrays that the rule was given."""
     differentiable: tuple[bool, ...] = ()
