@@ -261,8 +261,11 @@ class Grouped(Coordinates):
 
     def combined(self, weights: Array, jacobian: Array) -> Array:
         """The sum over the outputs of each block."""
+        sums = np.zeros((self.blocks.count, jacobian.shape[1]))
+        for chosen in self.blocks.outputs:
+            sums += weights[chosen, None] * jacobian[chosen]
         found = np.empty(self.base.size)
-        found[self.blocks.members] = np.sum((weights[:, None] * jacobian)[self.blocks.outputs], axis=0).T
+        found[self.blocks.members] = sums.T
         return found
 
     def tangent(self, direction: Array) -> Array:

@@ -151,6 +151,8 @@ class Coordinates:
     def project(self, gradients: Array) -> Array:
         """Gradients, stacked along a leading axis, as derivatives along the coordinates: (k, *shape) -> (k, size)."""
         flat = as_real(gradients).reshape(len(gradients), self.flat.size)
+        if self.first is self.second:
+            return (flat if len(self.first) == self.flat.size else flat[:, self.first]) + 0.0  # no negative zeros
         partner = np.where(self.first != self.second, flat[:, self.second], 0.0)
         along: Array = flat[:, self.first] + partner
         return along

@@ -114,13 +114,18 @@ class Differences:
 
         NaN where the forward is not defined, or the point lies outside the input's bounds.
         """
-        values, gone = np.empty((len(columns), len(self.f0))), []
-        for part in self._chunks(len(columns)):
-            copies, distances, outside = self.coordinates.moved(columns[part], steps[part])
-            gone.append(distances.reshape(len(copies), -1))
-            values[part] = self.values_at(copies)
-            values[part][outside] = np.nan
-        return values, np.concatenate(gone) if gone else np.empty((0, 1))
+        parts = [self._moved(columns[part], steps[part]) for part in self._chunks(len(columns))]
+        if len(parts) == 1:
+            return parts[0]
+        values, gone = zip(*parts, strict=True) if parts else ([np.empty((0, len(self.f0)))], [np.empty((0, 1))])
+        return np.concatenate(values), np.concatenate(gone)
+
+    def _moved(self, columns: Array, steps: Array) -> tuple[Array, Array]:
+        """The same for a few columns, whose copies are made all at once."""
+        copies, gone, outside = self.coordinates.moved(columns, steps)
+        values = self.values_at(copies)
+        values[outside] = np.nan
+        return values, gone.reshape(len(copies), -1)
 
     def around(self, columns: Array, exponent: int) -> Look:
         """The values with one coordinate moved up and down by the steps of one exponent, for each column."""
@@ -215,10 +220,10 @@ def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> 
     term takes out the fake slope f'' (h+ - h-)/2 of two distances that rounding made unequal.
     """
     with np.errstate(all="ignore"):
-        F, B = (up - f0) / h_up, (f0 - down) / h_down
+        bend = (up - f0) / h_up - (f0 - down) / h_down  # F - B
         total = h_up + h_down
-        D = (up - down) / total - (F - B) * ((h_up - h_down) / total)
-        return total / 2, D, np.abs(F - B) / 2, (up == f0) & (down == f0)
+        D = (up - down) / total - bend * ((h_up - h_down) / total)
+        return total / 2, D, np.abs(bend) / 2, (up == f0) & (down == f0)
 
 
 class Evaluator:
@@ -247,20 +252,24 @@ class Evaluator:
             except LOST:
                 pass  # one copy spoils the batch: each on its own
         self.alone += len(copies)
-        return np.stack([self._one(moved) for moved in copies])
+        rows = np.empty((len(copies), self.width))
+        for row, moved in zip(rows, copies, strict=True):
+            row[:] = self._one(moved)
+        return rows
 
-    def _one(self, moved: Array) -> Array:
+    def _one(self, moved: Array) -> Array | float:
         given = [moved if k == self.position else np.array(a) for k, a in enumerate(self.arrays)]
         try:
             row = outputs_as_real(self.primal(*given), self.kept)
         except LOST:
-            return np.full(self.width, np.nan)
-        return row if len(row) == self.width else np.full(self.width, np.nan)
+            return np.nan
+        return row if len(row) == self.width else np.nan
 
 
 def outputs_as_real(outputs: Sequence[Any], kept: Sequence[int]) -> Array:
-    """The kept outputs as one vector of real numbers."""
-    return np.concatenate([np.zeros(0), *(as_real(np.asarray(outputs[k])) for k in kept)])
+    """The kept outputs as one vector of real numbers, which may be an output's own."""
+    parts = [as_real(np.asarray(outputs[k])) for k in kept]
+    return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
 
 
 def _rows(stack: Array) -> Array:

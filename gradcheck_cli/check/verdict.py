@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,13 +45,10 @@ UNDECIDED = (Verdict.UNSETTLED, Verdict.NOISE, Verdict.SCALES, Verdict.NEAR_KINK
 
 def among(verdict: Array, kinds: tuple[Verdict, ...]) -> Array:
     """Where entries, as numbers of `Verdict`, have one of these verdicts."""
-    found: Array = _table(kinds)[verdict]
+    found: Array = verdict == kinds[0]
+    for kind in kinds[1:]:
+        found |= verdict == kind
     return found
-
-
-@cache
-def _table(kinds: tuple[Verdict, ...]) -> Array:
-    return np.isin(np.arange(len(Verdict)), kinds)
 
 
 DEEP = -30
