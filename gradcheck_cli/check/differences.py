@@ -81,6 +81,11 @@ class Look(NamedTuple):
     h_up: Array
     h_down: Array
 
+    @property
+    def step(self) -> Array:
+        """The mean of the distances to both sides."""
+        return (self.h_up + self.h_down) / 2
+
 
 class Differences:
     """The forward as a function of one input's coordinates: (copies, *shape) -> (copies, outputs), counted.

@@ -92,14 +92,11 @@ def noise_bound(slopes: Slopes, observed: Array, f: Array, x: Array, sigma: Arra
     """
     seen = np.zeros_like(observed)
     seen[1:] = np.maximum.accumulate(observed[:-1], axis=0)
-    N = np.empty_like(observed)
-    for k, e in enumerate(slopes.exponents):
-        slid = EPS * (np.abs(x) + slopes.h[k]) * (np.abs(slopes.D[k]) + slopes.asym[k])
-        if k < 3:
-            assumed = (8 if k == 0 else 2) * EPS * np.abs(f) + slid
-            N[k] = np.maximum(np.maximum(assumed, sigma if e >= -17 else rounding), seen[k])
-        else:
-            N[k] = np.maximum(np.maximum(EPS * np.abs(f) / 2, rounding), np.maximum(slid, 2 * seen[k]))
+    slid = EPS * (np.abs(x) + slopes.h) * (np.abs(slopes.D) + slopes.asym)
+    N = np.maximum(np.maximum(EPS * np.abs(f) / 2, rounding), np.maximum(slid, 2 * seen))
+    for k, e in enumerate(slopes.exponents[:3]):
+        assumed = (8 if k == 0 else 2) * EPS * np.abs(f) + slid[k]
+        N[k] = np.maximum(np.maximum(assumed, sigma if e >= -17 else rounding), seen[k])
     return N, seen
 
 
