@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.blocks import uneven
-from gradcheck_cli.check.differences import Differences, Look, quotients
+from gradcheck_cli.check.differences import PIECE, Differences, Look, quotients
 from gradcheck_cli.check.together import cover, groups
 from gradcheck_cli.check.verdict import Tolerance
 
@@ -24,8 +24,6 @@ MISSED = 0.01
 """The part of a column's entries for whose sake alone no longer steps are taken: the ladder settles them."""
 FAR = 0.26
 """A derivative of zero is also tried at a one-sided step of so many scales."""
-PIECE = 2**15
-"""Entries are judged so many at a time, for what is made on the way to stay in the cache."""
 
 
 class Taken:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.claimed import Claimed, Outputs, broken
-from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, scale_of
+from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, fraction, scale_of
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.stability import MARGIN, unsteadiness
@@ -54,8 +54,8 @@ def dense_tangent(size: int) -> Array:
 
 
 def _dense(size: int, irrational: float) -> Array:
-    spread = np.modf((np.arange(size) + 1) * irrational)[0]
-    signs = np.where(np.modf(spread * 5)[0] < 0.5, -1.0, 1.0)
+    spread = fraction((np.arange(size) + 1) * irrational)
+    signs = np.where(fraction(spread * 5) < 0.5, -1.0, 1.0)
     vector: Array = signs * (0.5 + spread)
     return vector
 

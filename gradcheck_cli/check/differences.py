@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates, as_real, scale_of
+from gradcheck_cli.check.coordinates import Coordinates, as_real, fraction, golden, scale_of
 from gradcheck_cli.errors import GradcheckError
 
 Array = np.ndarray[Any, Any]
@@ -18,8 +18,10 @@ DITHER = np.array([1.0136, 0.9371, 1.1717, 0.8793, 1.0739])
 """Steps must not be powers of two: x + h would stay on one grid, and its rounding noise cancel exactly, unseen."""
 PROBE = np.array([-0.9713, -0.7402, -0.5331, -0.2718, 0.0, 0.2239, 0.4917, 0.7624, 0.9655])
 """Where the noise is probed: nine points that are not equispaced, so that no regular error can hide in their fit."""
-CHUNK_NUMBERS = 4_000_000
+CHUNK_NUMBERS = 1_000_000
 """Perturbed copies are evaluated in chunks of at most so many numbers."""
+PIECE = 2**15
+"""Entries are looked at so many at a time, for what is made on the way to stay in the cache."""
 LOST = (ValueError, ArithmeticError, np.linalg.LinAlgError, GradcheckError)
 """What a forward may raise where it is not defined; at a perturbed point it counts as NaN."""
 
@@ -65,11 +67,13 @@ class Noise(NamedTuple):
 
 def residual_noise(changes: Array, model: Model) -> Array:
     """4 times the rms of what the model leaves of the changes, (points, outputs), over its degrees of freedom."""
+    noise = np.empty(changes.shape[1])
     with np.errstate(all="ignore"):
-        residual = model.residue @ changes
-        size = np.max(np.abs(residual), axis=0, initial=0.0)  # taken out first: squares of huge or tiny values have no place
-        size = np.where(size > 0, size, 1.0)
-        noise: Array = 4.0 * size * np.sqrt(np.sum((residual / size) ** 2, axis=0) / model.freedom)
+        for some in (slice(k, k + PIECE) for k in range(0, len(noise), PIECE)):
+            residual = model.residue @ changes[:, some]
+            size = np.max(np.abs(residual), axis=0)  # taken out first: squares of huge or tiny values have no place
+            size = np.where(size > 0, size, 1.0)
+            noise[some] = 4.0 * size * np.sqrt(np.sum((residual / size) ** 2, axis=0) / model.freedom)
     return noise
 
 
@@ -196,15 +200,15 @@ class Differences:
 
     def _probe(self, window: float, scale: Array) -> Array:
         """The outputs' changes at the nine points of a random line through the point."""
-        golden = np.modf((np.arange(self.coordinates.size) + 1) * 0.6180339887498949)[0]
-        direction = scale * (0.7 + 0.3 * golden) * np.where(np.modf(golden * 7)[0] < 0.5, -1.0, 1.0)
+        spread = golden(self.coordinates.size)
+        direction = scale * (0.7 + 0.3 * spread) * np.where(fraction(spread * 7) < 0.5, -1.0, 1.0)
         if self.coordinates.bounds is not None:
             low, high = self.coordinates.bounds
             reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)
             direction = np.where(reach < window * np.abs(direction), 0.0, direction)
         # Taking off the value at the point first keeps the fit's own rounding below the noise.
-        changes: Array = self.values_at(self.coordinates.displaced(PROBE[:, None] * window * direction)) - self.f0
-        return changes
+        parts = [PROBE[part, None] * window * direction for part in self._chunks(len(PROBE))]
+        return np.concatenate([self.values_at(self.coordinates.displaced(steps)) - self.f0 for steps in parts])
 
     def values_at(self, copies: Array) -> Array:
         """The outputs of copies of the input, counted."""

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.cheap import PIECE, CheapTest, Taken
+from gradcheck_cli.check.cheap import CheapTest, Taken
 from gradcheck_cli.check.claimed import RowSizes
-from gradcheck_cli.check.differences import EPS, Differences, quotients
+from gradcheck_cli.check.differences import EPS, PIECE, Differences, quotients
 from gradcheck_cli.check.ladder import Estimate, Slopes, estimate
 from gradcheck_cli.check.verdict import (
     DEEP,

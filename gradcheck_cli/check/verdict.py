@@ -253,7 +253,8 @@ def kink_shape(slopes: Slopes, f: Array, noise: Array) -> Kinks:
         found = loud & (high - low <= least / 5) & (np.abs(exponent) <= 0.15)
         found[1:] &= first[1:] * np.maximum.accumulate(h[:-3], axis=0) <= 16 * noise
         if found.any():
-            kink, pick = found.any(axis=0), (np.argmax(found, axis=0), np.arange(len(f)))
+            kink = np.any(found, axis=0)
+            pick = (np.argmax(found, axis=0), np.arange(len(f)))
             spread = (high - low + (most - least) + 2 * noise / h[:-2])[pick]
             D, asym = np.where(kink, slopes.D[pick], D), np.where(kink, first[pick], asym)
             slack = np.where(kink, np.minimum(KINK_SLACK * first[pick], spread), slack)
