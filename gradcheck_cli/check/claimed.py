@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck_cli.check.coordinates import Coordinates, scale_of
-from gradcheck_cli.check.differences import outputs_as_real
+from gradcheck_cli.check.differences import copies_at_once, outputs_as_real
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
@@ -86,19 +87,34 @@ def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordi
     given = dict.fromkeys(coordinates, 0)
     pullbacks = 0
     for alike in _asked_alike(coordinates):
-        for number, v in enumerate(coordinates[alike[0]].questions(outputs.size)):
-            pullbacks += 1
-            try:
-                gradients = dict(zip(problem.differentiable_inputs(), pulled.vjp(outputs.cotangents(v)), strict=True))
-            except RuleError as error:
-                return Claimed({}, frozenset(), (broken(error, problem),), pullbacks)
-            for i in alike:
-                g = gradients[i]
-                if g is not None:
-                    given[i] += 1
-                    coordinates[i].note(jacobians[i], number, np.asarray(g))
+        try:
+            for number, answer in enumerate(_answers(pulled, outputs, coordinates[alike[0]].questions(outputs.size))):
+                pullbacks += 1
+                gradients = dict(zip(problem.differentiable_inputs(), answer, strict=True))
+                for i in alike:
+                    g = gradients[i]
+                    if g is not None:
+                        given[i] += 1
+                        coordinates[i].note(jacobians[i], number, np.asarray(g))
+        except RuleError as error:
+            return Claimed({}, frozenset(), (broken(error, problem),), pullbacks + 1)
     missing = frozenset(i for i, count in given.items() if count == 0 and outputs.size)
     return Claimed(jacobians, missing, (), pullbacks)
+
+
+def _answers(pulled: Pulled, outputs: Outputs, questions: Iterator[Array]) -> Iterator[Sequence[Any]]:
+    """The gradients for each question; many questions are asked at once where the pullback can do that."""
+    of_copies = getattr(pulled.vjp, "of_copies", None)
+    width = copies_at_once(sum(x.size for x in pulled.inputs), outputs.size) if of_copies is not None else 1
+    while some := list(islice(questions, width)):
+        cotangents = [outputs.cotangents(v) for v in some]
+        found = None
+        if of_copies is not None and len(some) > 1:
+            found = of_copies(list(map(np.array, zip(*cotangents, strict=True))))
+        if found is None:
+            yield from map(pulled.vjp, cotangents)
+        else:
+            yield from ([None if g is None else g[k] for g in found] for k in range(len(some)))
 
 
 def _asked_alike(coordinates: dict[int, Coordinates]) -> list[list[int]]:

@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
-from gradcheck_cli.engine.backward import grad
+from gradcheck_cli.engine.backward import grad, grad_of_copies
 from gradcheck_cli.engine.counts import count_graph
 from gradcheck_cli.engine.modes import enable_grad, no_grad
 from gradcheck_cli.engine.stop import freeze
@@ -66,20 +66,32 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
         tensors = [Tensor(a, requires_grad=r) for a, r in zip(arrays, requires, strict=True)]
         with enable_grad():
             outputs = _record(function, tensors)
-        leaves = [t for t in tensors if t.requires_grad]
-        live = [k for k, y in enumerate(outputs) if y.requires_grad]
-
-        def vjp(cotangents: Sequence[Array]) -> Sequence[Array | None]:
-            if not live:
-                return [None] * len(leaves)
-            found = _pulled([outputs[k] for k in live], leaves, [cotangents[k] for k in live], retain_graph=True)
-            return [None if g is None else g.data for g in found]
-
-        differentiable = tuple(y.requires_grad for y in outputs) if live else ()
+        vjp = _Pullback(outputs, [t for t in tensors if t.requires_grad])
+        differentiable = tuple(y.requires_grad for y in outputs) if vjp.live else ()
         given = tuple(t.data for t in tensors)
         return Pulled(tuple(y.data for y in outputs), vjp, count_graph(outputs), given, differentiable)
 
     return pullback
+
+
+class _Pullback:
+    """From one cotangent per output to one gradient per leaf."""
+
+    def __init__(self, outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> None:
+        self.live = [k for k, y in enumerate(outputs) if y.requires_grad]
+        self.ends, self.leaves = [outputs[k] for k in self.live], leaves
+
+    def __call__(self, cotangents: Sequence[Array]) -> Sequence[Array | None]:
+        if not self.live:
+            return [None] * len(self.leaves)
+        found = _pulled(self.ends, self.leaves, [cotangents[k] for k in self.live], retain_graph=True)
+        return [None if g is None else g.data for g in found]
+
+    def of_copies(self, cotangents: Sequence[Array]) -> Sequence[Array | None] | None:
+        """The same for many cotangents at once, along a leading axis; None where that cannot be done, or goes wrong."""
+        with suppress(Exception):  # asked one by one the rule says what is wrong with it
+            return grad_of_copies(self.ends, self.leaves, [cotangents[k] for k in self.live]) if self.live else None
+        return None
 
 
 def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -92,7 +104,7 @@ def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Ten
         raise RuleError("raised", f"recording the forward raised {type(error).__name__}: {error}") from error
 
 
-def _pulled(outputs: list[Tensor], inputs: list[Tensor], cotangents: list[Any], **how: bool) -> Sequence[Tensor | None]:
+def _pulled(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: list[Any], **how: bool) -> Sequence[Tensor | None]:
     """The gradients. What the engine refuses there, such as `numpy()` of a tensor that requires grad, is the rule's doing."""
     try:
         return grad(outputs, inputs, cotangents, allow_unused=True, **how)

@@ -59,7 +59,10 @@ class Pulled(NamedTuple):
 
     outputs: tuple[Array, ...]
     vjp: Callable[[Sequence[Array]], Sequence[Array | None]]
-    """From one cotangent per output to one gradient (or None) per input that requires one. May raise RuleError."""
+    """From one cotangent per output to one gradient (or None) per input that requires one. May raise RuleError.
+
+    That of the engine also has `of_copies`, for many cotangents at once, which gives None where it cannot.
+    """
     stats: GraphCounts
     inputs: tuple[Array, ...] = ()
     """The very arrays that the rule was given."""

@@ -71,6 +71,7 @@ class SpecFunction:
             input_names=tuple(self.spec.inputs),
             location=rule.location,
             locations=dict(rule.locations or {}),
+            batches=True,
         )
         reads = self._rule_reads()
         # What NumPy computes from arrays without axes is no array, and kept all the same.
