@@ -189,7 +189,7 @@ def test_on_a_batch_axis(name: str) -> None:
 
 @differentiable
 def test_pulling_back_copies(name: str) -> None:
-    """Three cotangents at once, against one after the other; a rule that does not take a batch raises, and gives no numbers."""
+    """Three cotangents at once, against one after the other."""
     rng = generator(name, "cotangents")
     for text in [*OPS[name].calls, *(c.text for c in narrowed(name))]:
         case = Case(OPS[name], text, generator(name))
@@ -197,10 +197,7 @@ def test_pulling_back_copies(name: str) -> None:
         outputs = [y for y in case.run(*inputs) if isinstance(y, Tensor) and y.requires_grad]
         wanted = [inputs[i] for i in case.smooth]
         gs = [rng.normal(size=(3, *y.shape)).astype(y.dtype) for y in outputs]
-        try:
-            together = grad_of_copies(outputs, wanted, gs)
-        except Exception:
-            continue
+        together = grad_of_copies(outputs, wanted, gs)
         assert together is not None
         for k in range(3):
             alone = grad(outputs, wanted, [g[k] for g in gs], retain_graph=True, allow_unused=True)

@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.coordinates import Coordinates, scale_of
-from gradcheck_cli.check.differences import copies_at_once, outputs_as_real
+from gradcheck_cli.check.differences import PIECE, copies_at_once, outputs_as_real
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]
+KEPT = 4_000_000
+"""Numbers for which memory is asked, and given back, before a large check. The C library (glibc) hands what is freed to the
+system, and gets it anew page by page, unless it has seen so much freed before: that takes longer than the sums themselves."""
 KIND_CODES = {"count": "GC101", "shape": "GC102", "dtype": "GC103", "raised": "GC106", "none": "GC105", "alias": "GC115"}
 """Which finding a broken contract is."""
 
@@ -83,6 +86,8 @@ def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordi
 
     An input for which every pullback gives None is `missing`; its claimed derivative counts as zero.
     """
+    if sum(c.lines(outputs.size) * c.size for c in coordinates.values()) > PIECE:
+        np.empty(KEPT)
     jacobians = {i: np.zeros((c.lines(outputs.size), c.size)) for i, c in coordinates.items()}
     given = dict.fromkeys(coordinates, 0)
     pullbacks = 0
