@@ -6,12 +6,13 @@ curvature are too small to hide the tolerance. Entries are (coordinates of the i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck_cli.check.blocks import uneven
-from gradcheck_cli.check.differences import Differences, Look, quotients
+from gradcheck_cli.check.differences import PIECE, Differences, Look, quotients
 from gradcheck_cli.check.together import cover, groups
 from gradcheck_cli.check.verdict import Tolerance
 
@@ -21,12 +22,45 @@ RUNGS = ((-17,), (-11, -9), (-9, -7))
 asks for longer steps."""
 MISSED = 0.01
 """The part of a column's entries for whose sake alone no longer steps are taken: the ladder settles them."""
-FEW = 16
-"""So few columns, of a forward that runs on all copies at once, are not tried together: that would take two runs more."""
 FAR = 0.26
 """A derivative of zero is also tried at a one-sided step of so many scales."""
-Taken = dict[int, dict[int, tuple[Array, Array, float, float]]]
-"""Of each column that goes on to the ladder, by exponent: the values above and below, and the distances gone."""
+
+
+class Taken:
+    """What was seen of the columns that go on to the ladder, by exponent."""
+
+    def __init__(self, columns: int) -> None:
+        self._columns = columns
+        self._looks: dict[int, list[Look]] = {}
+        self._rows: dict[int, Array] = {}
+        """For each column its row of the looks at an exponent, one after the other; -1 where there is none."""
+
+    def keep(self, columns: Array, exponent: int, look: Look, members: Array) -> None:
+        """Keep what was seen of some of the columns."""
+        if not len(members):
+            return
+        looks = self._looks.setdefault(exponent, [])
+        rows = self._rows.setdefault(exponent, np.full(self._columns, -1))
+        rows[columns[members]] = sum(len(x.up) for x in looks) + np.arange(len(members))
+        looks.append(look if len(members) == len(columns) else Look(*(part[members] for part in look)))
+
+    def exponents(self, column: int) -> tuple[int, ...]:
+        """The steps that were taken for a column, from the shortest."""
+        return tuple(e for e in sorted(self._rows) if self._rows[e][column] >= 0)
+
+    def entries(self, exponent: int, columns: Array, outputs: Array) -> Look:
+        """What was seen of single entries."""
+        looks = self._looks[exponent]
+        if len(looks) > 1:
+            looks[:] = [Look(*map(np.concatenate, zip(*looks, strict=True)))]
+        rows = self._rows[exponent][columns]
+        return Look(*(part[rows, outputs if part.shape[1] > 1 else 0] for part in looks[0]))
+
+
+def pieces(columns: Array, outputs: int) -> Iterator[Array]:
+    """Columns in parts of about PIECE entries."""
+    width = max(1, PIECE // max(1, outputs))
+    return (columns[k : k + width] for k in range(0, len(columns), width))
 
 
 class Quotient(NamedTuple):
@@ -48,25 +82,17 @@ class CheapTest:
 
     def __init__(self, a: Array, d: Differences, tol: Tolerance) -> None:
         self.a, self.d, self.tol = a, d, tol
-        self.half = tol.of(a, a) / 2
         self.sigma = d.wide_noise()
         self.bend = np.maximum(d.cubic() - 4 * self.sigma, 0.0)
         """What of each output's change within a step is cubic, where it stands out of the noise."""
         self.settled = np.zeros(a.shape, bool)
         self.numeric, self.bound = np.full(a.shape, np.nan), np.full(a.shape, np.inf)
         """Of settled entries."""
-        self.taken: Taken = {}
+        self.taken = Taken(len(a))
 
     def run(self) -> Array:
         """Try columns together where they do not meet in an output, then those that are left one by one."""
         rung = self._plan()
-        if not self.d.batched or len(self.a) > FEW:
-            self._try_together(rung)
-        for r, columns in self._by_rung(rung):
-            self._one_by_one(columns, RUNGS[r])
-        return self.settled
-
-    def _try_together(self, rung: Array) -> None:
         for r, columns in self._by_rung(rung):
             sets = [columns[k] for k in groups(self.a[columns] != 0)]
             sets = [group for group in sets if len(group) > 1]
@@ -74,6 +100,14 @@ class CheapTest:
                 still = self._still_together(np.concatenate(sets))
                 for group in sets:
                     self._group(group[still[group]], RUNGS[r])
+        for r, columns in self._by_rung(rung):
+            for piece in pieces(columns, self.a.shape[1]):
+                self._one_by_one(piece, RUNGS[r])
+        return self.settled
+
+    def _half(self, a: Array) -> Array:
+        """Half of the tolerance of claims."""
+        return self.tol.of(a, a) / 2
 
     def _by_rung(self, rung: Array) -> list[tuple[int, Array]]:
         left = ~self.settled.all(axis=1)
@@ -84,15 +118,20 @@ class CheapTest:
         """For each column the first rung whose noise leaves the tolerance visible, sigma/(0.8 h) <= tol |a| / 2, in all entries
         but MISSED; failing that, the first.
         """
+        every = pieces(np.arange(len(self.a)), self.a.shape[1])
+        return np.concatenate([np.zeros(0, np.intp), *map(self._rungs, every)])
+
+    def _rungs(self, columns: Array) -> Array:
         first = 0 if self.tol.rtol >= 2e-8 else 1
-        rung = np.full(len(self.a), first)
-        fits = np.zeros(len(self.a), bool)
+        rung = np.full(len(columns), first)
+        fits = np.zeros(len(columns), bool)
+        a = self.a[columns]
         with np.errstate(all="ignore"):
-            needed = np.where(self.a == 0, np.inf, self.half / self.sigma)
+            needed = np.where(a == 0, np.inf, self._half(a) / self.sigma)
         for r in range(first, len(RUNGS)):
-            h = 0.8 * self.d.scale * 2.0 ** RUNGS[r][0]
+            h = 0.8 * self.d.scale[columns] * 2.0 ** RUNGS[r][0]
             hidden = np.count_nonzero(1 / h[:, None] > needed, axis=1)
-            now = ~fits & (hidden <= MISSED * self.a.shape[1])
+            now = ~fits & (hidden <= MISSED * a.shape[1])
             rung[now], fits = r, fits | now
             if fits.all():
                 break
@@ -118,15 +157,17 @@ class CheapTest:
         """Accept the entries that pass; a = 0 does if f+ = f0 = f- bit for bit, and at a far one-sided step too."""
         looks = self.d.around(columns, exponents)
         seen = self._seen([quotients(*look, self.d.f0) for look in looks])
-        a, half = self.a[columns], self.half[columns]
+        a = self.a[columns]
+        half = self._half(a)
         good = self._passes(a, half, seen, len(looks) > 1)
         still = (a == 0) & seen.flat
-        if still.any():
-            still &= self._still_far(columns)
+        asked = still.any(axis=1)
+        if asked.any():
+            still[asked] &= self._still_far(columns[asked])
         good |= still
         self._settle(columns, good, np.where(still, 0.0, seen.D), np.where(still, 0.0, half))
         for e, look in zip(exponents, looks, strict=True):
-            keep(self.taken, columns, e, look, np.flatnonzero(~good.all(axis=1)))
+            self.taken.keep(columns, e, look, np.flatnonzero(~good.all(axis=1)))
 
     def _seen(self, slopes: list[tuple[Array, Array, Array, Array]]) -> Quotient:
         """One rung's quotients, and Richardson's extrapolation of two."""
@@ -183,7 +224,8 @@ class CheapTest:
             owned, owner = pattern.any(axis=0), group[np.argmax(pattern, axis=0)]
             seen = self._seen(self._together(group, owner, exponents))
             rows = np.arange(len(owner))
-            a, half = self.a[owner, rows], self.half[owner, rows]
+            a = self.a[owner, rows]
+            half = self._half(a)
             good = np.where(owned, self._passes(a, half, seen, len(exponents) > 1), seen.flat)
             if good.all():
                 mine = (group[:, None] == owner) & owned
@@ -202,9 +244,3 @@ class CheapTest:
         values, gone = self.d.at_once(steps.reshape(-1, len(self.a)))
         up, down, gone_up, gone_down = values[::2], values[1::2], gone[::2, owner], -gone[1::2, owner]
         return [quotients(*seen, self.d.f0) for seen in zip(up, down, gone_up, gone_down, strict=True)]
-
-
-def keep(taken: Taken, columns: Array, exponent: int, look: Look, members: Array) -> None:
-    """Keep what was seen of some of the columns, for the ladder."""
-    for k in members:
-        taken.setdefault(int(columns[k]), {})[exponent] = (look.up[k], look.down[k], look.h_up[k], look.h_down[k])

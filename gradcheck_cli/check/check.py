@@ -210,16 +210,17 @@ class _Check:
 
     def _contract(self, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates]) -> Claimed | None:
         """What holds of every right rule, and the Jacobians that this one claims; None where they would mean nothing."""
-        problem = self.problem
-        claimed = claimed_jacobians(problem, pulled, outputs, coordinates)
+        claimed = claimed_jacobians(self.problem, pulled, outputs, coordinates)
         self.backward += claimed.pullbacks
-        self.findings += claimed.findings
-        if claimed.findings:
-            return None
-        if outputs.size:
-            self.findings += check_linearity(problem, pulled, outputs, coordinates, claimed)
+        found = list(claimed.findings)
+        if outputs.size and not found:
+            found = check_linearity(self.problem, pulled, outputs, coordinates, claimed)
             self.backward += 9
-        return claimed
+        if found and pulled.many is not None:
+            # A batch may round its copies in different ways: nobody is accused of what the rule does not do alone.
+            return self._contract(pulled.one_by_one(), outputs, coordinates)
+        self.findings += found
+        return None if claimed.findings else claimed
 
     def _judge_input(self, i: int, claimed: Claimed, outputs: Outputs, every: dict[int, Coordinates]) -> None:
         """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one."""

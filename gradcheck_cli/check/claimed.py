@@ -87,27 +87,20 @@ def broken(error: RuleError, problem: Problem) -> Finding:
     return Finding(KIND_CODES[error.kind], str(error), error.location or problem.location, error.input_name)
 
 
-def together(pulled: Pulled, outputs: Outputs, vectors: Sequence[Array]) -> list[Gradients] | None:
-    """The gradients for several cotangents, given as vectors, in one run of the rule; None where it takes but one at a time."""
-    many = getattr(pulled.vjp, "many", None)
-    found = many(outputs.stacked(np.array(vectors))) if many is not None else None
-    return found and [[None if g is None else g[k] for g in found] for k in range(len(vectors))]
+def asked(pulled: Pulled, outputs: Outputs, vectors: Sequence[Array]) -> Sequence[Gradients]:
+    """The gradients for several cotangents, given as vectors: in one run of the rule where that can be, else one by one.
 
-
-def asked(pulled: Pulled, outputs: Outputs, vectors: Sequence[Array]) -> list[Gradients]:
-    """The gradients for several cotangents: together where that can be, else one by one. Raises RuleError."""
-    return together(pulled, outputs, vectors) or one_by_one(pulled, outputs, vectors)
-
-
-def one_by_one(pulled: Pulled, outputs: Outputs, vectors: Sequence[Array]) -> list[Gradients]:
-    """The gradients for several cotangents, each by a pullback of its own. Raises RuleError."""
-    return [pulled.vjp(outputs.cotangents(v)) for v in vectors]
+    Raises RuleError.
+    """
+    found = pulled.many(outputs.stacked(np.array(vectors))) if pulled.many is not None and len(vectors) > 1 else None
+    if found is None:
+        return [pulled.vjp(outputs.cotangents(v)) for v in vectors]
+    return [[None if g is None else g[k] for g in found] for k in range(len(vectors))]
 
 
 def answers(pulled: Pulled, outputs: Outputs, questions: Iterator[Array]) -> Iterator[Gradients]:
     """The gradients for cotangents one after the other, asked together as far as there is room. May raise RuleError."""
-    takes_many = hasattr(pulled.vjp, "many")
-    room = copies_at_once(max((x.size for x in pulled.inputs), default=1), outputs.size) if takes_many else 1
+    room = copies_at_once(sum(x.size for x in pulled.inputs), outputs.size) if pulled.many is not None else 1
     while vectors := list(islice(questions, room)):
         yield from asked(pulled, outputs, vectors)
 

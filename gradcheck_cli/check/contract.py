@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.claimed import Claimed, Gradients, Outputs, broken, one_by_one, together
-from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, scale_of
+from gradcheck_cli.check.claimed import Claimed, Outputs, asked, broken
+from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, fraction, scale_of
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.stability import MARGIN, unsteadiness
@@ -55,8 +54,8 @@ def dense_tangent(size: int) -> Array:
 
 
 def _dense(size: int, irrational: float) -> Array:
-    spread = np.modf((np.arange(size) + 1) * irrational)[0]
-    signs = np.where(np.modf(spread * 5)[0] < 0.5, -1.0, 1.0)
+    spread = fraction((np.arange(size) + 1) * irrational)
+    signs = np.where(fraction(spread * 5) < 0.5, -1.0, 1.0)
     vector: Array = signs * (0.5 + spread)
     return vector
 
@@ -69,39 +68,14 @@ def check_linearity(
 
     Where the rule was not asked for those, vjp(g) = vjp(a) + vjp(b) for g in two parts, the one holding a single output.
     """
-    g = outputs.rounded(dense_cotangent(outputs.size))
-    factors = (*FACTORS, *FAR_FACTORS)
-    vectors = [g, 0 * g, np.ones(outputs.size), *(factor * g for factor in factors)]
-    find = partial(_breaches, problem, pulled, outputs, coordinates, claimed)
+    g, ones = outputs.rounded(dense_cotangent(outputs.size)), np.ones(outputs.size)
+    sums = _Sums(problem, pulled, outputs, coordinates, claimed)
     try:
-        answers = together(pulled, outputs, vectors)
-        found = [] if answers is None else find(vectors, answers, pulled.vjp(outputs.cotangents(g)))
-        if answers is None or found:
-            # A batch may round its copies in different ways: nobody is accused of what the rule does not do alone.
-            answers = one_by_one(pulled, outputs, vectors)
-            found = find(vectors, answers, answers[0])
+        base, nothing, flat, *scaled = asked(pulled, outputs, [g, 0 * g, ones, *(c * g for c in (*FACTORS, *FAR_FACTORS))])
+        # What is said of the dense cotangent alone, and not beside others, is held against the rows.
+        added = [(g, sums.of(g)), (ones, sums.of(ones, flat))]
     except RuleError as error:
         return [broken(error, problem)]
-    return found
-
-
-def _breaches(
-    problem: Problem,
-    pulled: Pulled,
-    outputs: Outputs,
-    coordinates: dict[int, Coordinates],
-    claimed: Claimed,
-    vectors: Sequence[Array],
-    answers: Sequence[Gradients],
-    alone: Gradients,
-) -> list[Finding]:
-    """What breaks linearity in the answers to a dense cotangent, none, ones, and the first times each factor; `alone` is the
-    answer to the first without the others. May raise RuleError.
-    """
-    g, _, ones, *_ = vectors
-    base, nothing, flat, *scaled = answers
-    sums = _Sums(problem, pulled, outputs, coordinates, claimed)
-    added = [(g, sums.of(g, alone)), (ones, sums.of(ones, flat))]
     found = []
     for k, i in enumerate(problem.differentiable_inputs()):
         if i not in coordinates:

@@ -7,6 +7,7 @@ it are coordinates: of a symmetric matrix the lower triangle, each entry moved t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -62,10 +63,15 @@ class Coordinates:
         """Number of coordinates."""
         return len(self.first)
 
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every number of the array is a coordinate of its own, in order."""
+        return self.first is self.second and in_order(self.first, self.flat.size)
+
     @property
     def x(self) -> Array:
         """The coordinates' values."""
-        values: Array = self.flat[self.first]
+        values: Array = self.flat if self.whole else self.flat[self.first]
         return values
 
     def row(self, k: int) -> int | None:
@@ -153,9 +159,8 @@ class Coordinates:
     def project(self, gradients: Array) -> Array:
         """Gradients, stacked along a leading axis, as derivatives along the coordinates: (k, *shape) -> (k, size)."""
         flat = as_real(gradients).reshape(len(gradients), self.flat.size)
-        if self.second is self.first:
-            alone: Array = flat[:, self.first]
-            return alone
+        if self.first is self.second:
+            return (flat if self.whole else flat[:, self.first]) + 0.0  # no negative zeros
         partner = np.where(self.first != self.second, flat[:, self.second], 0.0)
         along: Array = flat[:, self.first] + partner
         return along
@@ -192,19 +197,22 @@ class Coordinates:
         if self.bounds is not None:
             outside = np.any((target < self.bounds[0]) | (target > self.bounds[1]), axis=1)
             target[outside] = self.x
-        copies = np.repeat(self.flat[None], len(steps), axis=0)
-        copies[:, self.first] = target
-        copies[:, self.second] = target
-        return self.arrays(copies), target - self.x, outside
+        return self._at(target), target - self.x, outside
 
     def displaced(self, steps: Array) -> Array:
         """Copies of the array, each moved along all coordinates: (k, size) -> (k, *shape)."""
-        copies = np.repeat(self.flat[None], len(steps), axis=0)
-        target = self.flat[self.first] + steps
+        target = self.x + steps
         if self.bounds is not None:
             target = np.clip(target, *self.bounds)
-        copies[:, self.first] = target
-        copies[:, self.second] = target
+        return self._at(target)
+
+    def _at(self, target: Array) -> Array:
+        """Copies of the array with other coordinates, (k, size)."""
+        copies = target
+        if not self.whole:
+            copies = np.repeat(self.flat[None], len(target), axis=0)
+            copies[:, self.first] = target
+            copies[:, self.second] = target
         return self.arrays(copies)
 
     def arrays(self, flat: Array) -> Array:
@@ -212,6 +220,22 @@ class Coordinates:
         if self.complex:
             flat = np.ascontiguousarray(flat).view(np.complex128)
         return flat.reshape(len(flat), *self.value.shape)
+
+
+def in_order(numbers: Array, size: int) -> bool:
+    """Whether these are the numbers from zero to the size, each at its place."""
+    return len(numbers) == size and np.array_equal(numbers, np.arange(size))
+
+
+def golden(size: int) -> Array:
+    """Numbers between 0 and 1, spread evenly, none equal to another: multiples of the golden ratio."""
+    return fraction((np.arange(size) + 1) * 0.6180339887498949)
+
+
+def fraction(x: Array) -> Array:
+    """What is left of positive numbers without their whole part."""
+    found: Array = x - np.floor(x)
+    return found
 
 
 def scale_of(coordinates: Coordinates) -> Array:

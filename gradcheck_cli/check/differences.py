@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates, as_real, scale_of
+from gradcheck_cli.check.coordinates import Coordinates, as_real, fraction, golden, scale_of
 from gradcheck_cli.errors import GradcheckError
 
 Array = np.ndarray[Any, Any]
@@ -18,8 +18,10 @@ DITHER = np.array([1.0136, 0.9371, 1.1717, 0.8793, 1.0739])
 """Steps must not be powers of two: x + h would stay on one grid, and its rounding noise cancel exactly, unseen."""
 PROBE = np.array([-0.9713, -0.7402, -0.5331, -0.2718, 0.0, 0.2239, 0.4917, 0.7624, 0.9655])
 """Where the noise is probed: nine points that are not equispaced, so that no regular error can hide in their fit."""
-CHUNK_NUMBERS = 4_000_000
+CHUNK_NUMBERS = 1_000_000
 """Perturbed copies are evaluated in chunks of at most so many numbers."""
+PIECE = 2**15
+"""Entries are looked at so many at a time, for what is made on the way to stay in the cache."""
 LOST = (ValueError, ArithmeticError, np.linalg.LinAlgError, GradcheckError)
 """What a forward may raise where it is not defined; at a perturbed point it counts as NaN."""
 
@@ -65,11 +67,13 @@ class Noise(NamedTuple):
 
 def residual_noise(changes: Array, model: Model) -> Array:
     """4 times the rms of what the model leaves of the changes, (points, outputs), over its degrees of freedom."""
+    noise = np.empty(changes.shape[1])
     with np.errstate(all="ignore"):
-        residual = model.residue @ changes
-        size = np.max(np.abs(residual), axis=0, initial=0.0)  # taken out first: squares of huge or tiny values have no place
-        size = np.where(size > 0, size, 1.0)
-        noise: Array = 4.0 * size * np.sqrt(np.sum((residual / size) ** 2, axis=0) / model.freedom)
+        for some in (slice(k, k + PIECE) for k in range(0, len(noise), PIECE)):
+            residual = model.residue @ changes[:, some]
+            size = np.max(np.abs(residual), axis=0)  # taken out first: squares of huge or tiny values have no place
+            size = np.where(size > 0, size, 1.0)
+            noise[some] = 4.0 * size * np.sqrt(np.sum((residual / size) ** 2, axis=0) / model.freedom)
     return noise
 
 
@@ -81,6 +85,11 @@ class Look(NamedTuple):
     h_up: Array
     h_down: Array
 
+    @property
+    def step(self) -> Array:
+        """The mean of the distances to both sides."""
+        return (self.h_up + self.h_down) / 2
+
 
 class Differences:
     """The forward as a function of one input's coordinates: (copies, *shape) -> (copies, outputs), counted.
@@ -90,17 +99,16 @@ class Differences:
 
     def __init__(self, evaluate: Callable[[Array], Array], coordinates: Coordinates, batched: bool = False) -> None:
         self.evaluate, self.coordinates = evaluate, coordinates
-        self.batched = batched
-        """Whether copies are evaluated all at once, so that a few more cost nothing."""
         self.evaluations = 0
         self.scale = scale_of(coordinates)
-        # Twice and in double precision, so that it is rounded as the perturbed copies are; the probes too if they cost nothing.
+        # Twice and in double precision, so that it is rounded as the perturbed copies are.
         still = np.zeros((2, coordinates.size))
-        probes = self._probes(2.0**-17, self.scale) if batched else still[:0]
+        few = batched and len(PROBE) * coordinates.size <= PIECE
+        probes = self._probes(2.0**-17, self.scale) if few else still[:0]
         values = self.values_at(coordinates.displaced(np.concatenate([still, probes])))
         self.f0 = values[0]
-        self._probed = values[2:] if batched else None
-        """The outputs at the probes of the wider window."""
+        self._probed = values[2:] if few else None
+        """The outputs at the probes of the wider window, where copies are evaluated all at once and a few more cost nothing."""
         self._noise: Noise | None = None
         self._wide: Array | None = None
         self._cubic: Array | None = None
@@ -121,13 +129,21 @@ class Differences:
 
         NaN where the forward is not defined, or the point lies outside the input's bounds.
         """
-        values, gone = np.empty((len(columns), len(self.f0))), []
-        for part in self._chunks(len(columns)):
-            copies, distances, outside = self.coordinates.moved(columns[part], steps[part])
-            gone.append(distances.reshape(len(copies), -1))
-            values[part] = self.values_at(copies)
-            values[part][outside] = np.nan
-        return values, np.concatenate(gone) if gone else np.empty((0, 1))
+        parts = list(self._chunks(len(columns)))
+        if len(parts) == 1:
+            return self._moved(columns, steps)
+        values, gone = np.empty((len(columns), len(self.f0))), [np.empty((0, 1))]
+        for part in parts:
+            values[part], distances = self._moved(columns[part], steps[part])
+            gone.append(distances)
+        return values, np.concatenate(gone[1:] or gone)
+
+    def _moved(self, columns: Array, steps: Array) -> tuple[Array, Array]:
+        """The same for a few columns, whose copies are made all at once."""
+        copies, gone, outside = self.coordinates.moved(columns, steps)
+        values = self.values_at(copies)
+        values[outside] = np.nan
+        return values, gone.reshape(len(copies), -1)
 
     def around(self, columns: Array, exponents: Sequence[int]) -> list[Look]:
         """The values with one coordinate moved up and down by the steps of each exponent, for each column."""
@@ -170,7 +186,7 @@ class Differences:
 
     def _look_wide(self) -> None:
         if self._probed is None:
-            self._probed = self.values_at(self.coordinates.displaced(self._probes(2.0**-17, self.scale)))
+            self._probed = self._displaced(self._probes(2.0**-17, self.scale))
         changes = self._changes(self._probed)
         self._wide = self._at_least(residual_noise(changes, SMOOTH))
         with np.errstate(all="ignore"):
@@ -180,7 +196,7 @@ class Differences:
     def noise(self) -> Noise:
         """The noise of each output, measured once: 18 evaluations."""
         if self._noise is None:
-            narrow = self._changes(self.values_at(self.coordinates.displaced(self._probes(2.0**-32, self.own_scale()))))
+            narrow = self._changes(self._displaced(self._probes(2.0**-32, self.own_scale())))
             found = (self._at_least(residual_noise(narrow, model)) for model in (SMOOTH, KINKED))
             self._noise = Noise(self.wide_noise(), *found)
         return self._noise
@@ -197,14 +213,18 @@ class Differences:
 
     def _probes(self, window: float, scale: Array) -> Array:
         """Displacements to nine points of a random line through the point."""
-        golden = np.modf((np.arange(self.coordinates.size) + 1) * 0.6180339887498949)[0]
-        direction = scale * (0.7 + 0.3 * golden) * np.where(np.modf(golden * 7)[0] < 0.5, -1.0, 1.0)
+        spread = golden(self.coordinates.size)
+        direction = scale * (0.7 + 0.3 * spread) * np.where(fraction(spread * 7) < 0.5, -1.0, 1.0)
         if self.coordinates.bounds is not None:
             low, high = self.coordinates.bounds
             reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)
             direction = np.where(reach < window * np.abs(direction), 0.0, direction)
         probes: Array = PROBE[:, None] * window * direction
         return probes
+
+    def _displaced(self, steps: Array) -> Array:
+        """The values with all coordinates moved: (k, size) -> (k, outputs)."""
+        return np.concatenate([self.values_at(self.coordinates.displaced(steps[part])) for part in self._chunks(len(steps))])
 
     def _changes(self, values: Array) -> Array:
         """What the outputs changed by: taking off the value at the point first keeps a fit's own rounding below the noise."""
@@ -231,10 +251,10 @@ def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> 
     term takes out the fake slope f'' (h+ - h-)/2 of two distances that rounding made unequal.
     """
     with np.errstate(all="ignore"):
-        F, B = (up - f0) / h_up, (f0 - down) / h_down
+        bend = (up - f0) / h_up - (f0 - down) / h_down  # F - B
         total = h_up + h_down
-        D = (up - down) / total - (F - B) * ((h_up - h_down) / total)
-        return total / 2, D, np.abs(F - B) / 2, (up == f0) & (down == f0)
+        D = (up - down) / total - bend * ((h_up - h_down) / total)
+        return total / 2, D, np.abs(bend) / 2, (up == f0) & (down == f0)
 
 
 class Evaluator:
@@ -265,20 +285,24 @@ class Evaluator:
             except LOST:
                 pass  # one copy spoils the batch: each on its own
         self.alone += len(copies)
-        return np.stack([self._one(moved) for moved in copies])
+        rows = np.empty((len(copies), self.width))
+        for row, moved in zip(rows, copies, strict=True):
+            row[:] = self._one(moved)
+        return rows
 
-    def _one(self, moved: Array) -> Array:
+    def _one(self, moved: Array) -> Array | float:
         given = [moved if k == self.position else np.array(a) for k, a in enumerate(self.arrays)]
         try:
             row = outputs_as_real(self.primal(*given), self.kept)
         except LOST:
-            return np.full(self.width, np.nan)
-        return row if len(row) == self.width else np.full(self.width, np.nan)
+            return np.nan
+        return row if len(row) == self.width else np.nan
 
 
 def outputs_as_real(outputs: Sequence[Any], kept: Sequence[int]) -> Array:
-    """The kept outputs as one vector of real numbers."""
-    return np.concatenate([np.zeros(0), *(as_real(np.asarray(outputs[k])) for k in kept)])
+    """The kept outputs as one vector of real numbers, which may be an output's own."""
+    parts = [as_real(np.asarray(outputs[k])) for k in kept]
+    return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
 
 
 def _rows(stack: Array) -> Array:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,9 @@ import numpy as np
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
-from gradcheck_cli.engine.backward import grad
+from gradcheck_cli.engine.backward import grad, grad_of_copies, takes_copies
 from gradcheck_cli.engine.counts import count_graph
-from gradcheck_cli.engine.function import CustomNode
 from gradcheck_cli.engine.modes import enable_grad, no_grad
-from gradcheck_cli.engine.node import edge_of
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.errors import EngineError, MissingExtraError, RuleError, SpecError
@@ -68,11 +67,10 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
         tensors = [Tensor(a, requires_grad=r) for a, r in zip(arrays, requires, strict=True)]
         with enable_grad():
             outputs = _record(function, tensors)
-        leaves = [t for t in tensors if t.requires_grad]
-        live = any(y.requires_grad for y in outputs)
-        differentiable = tuple(y.requires_grad for y in outputs) if live else ()
+        vjp = Vjp(outputs, [t for t in tensors if t.requires_grad])
+        differentiable = tuple(y.requires_grad for y in outputs) if vjp.live else ()
         given = tuple(t.data for t in tensors)
-        return Pulled(tuple(y.data for y in outputs), Vjp(outputs, leaves), count_graph(outputs), given, differentiable)
+        return Pulled(tuple(y.data for y in outputs), vjp, count_graph(outputs), given, differentiable)
 
     return pullback
 
@@ -81,47 +79,25 @@ class Vjp:
     """From one cotangent per output to one gradient (or None) per leaf, through a recorded graph, as often as asked."""
 
     def __init__(self, outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> None:
-        self.outputs, self.leaves = outputs, leaves
         self.live = [k for k, y in enumerate(outputs) if y.requires_grad]
-        self._node = self._only_node()
-        """The one node between the leaves and all outputs, if its rule is made of ops only."""
-        self._last: tuple[list[bytes], Sequence[Array | None]] = [], ()
-        """The last question to such a rule, which says the same when asked again; and the answer."""
+        self.ends, self.leaves = [outputs[k] for k in self.live], leaves
 
     def __call__(self, cotangents: Sequence[Array]) -> Sequence[Array | None]:
         """Raises RuleError."""
         if not self.live:
             return [None] * len(self.leaves)
-        if self._node is None:
-            live = [self.outputs[k] for k in self.live]
-            found = _pulled(live, list(self.leaves), [cotangents[k] for k in self.live], retain_graph=True)
-            return [None if g is None else g.data for g in found]
-        question = [g.tobytes() for g in cotangents]
-        if question != self._last[0]:
-            self._last = question, self._straight(self._node, cotangents)
-        return [None if g is None else np.array(g) for g in self._last[1]]
+        found = _pulled(self.ends, self.leaves, [cotangents[k] for k in self.live], retain_graph=True)
+        return [None if g is None else g.data for g in found]
 
-    def _straight(self, node: CustomNode, cotangents: Sequence[Array]) -> list[Array | None]:
-        """The gradients by the only node of the graph, without the bookkeeping of a pass."""
-        with _blaming_the_rule(), np.errstate(all="ignore"):
-            found = node.pull(cotangents, create_graph=False)
-        return [g for g, edge in zip(found, node.next_functions, strict=True) if edge[0] is not None]
+    @cached_property
+    def many(self) -> Callable[[Sequence[Array]], Sequence[Array | None] | None] | None:
+        """The same for many cotangents at once, along a leading axis, as `Pulled.many`."""
+        return self._many if self.live and takes_copies(self.ends) else None
 
-    def many(self, cotangents: Sequence[Array]) -> list[Array | None] | None:
-        """The same for cotangents and gradients with a leading axis of copies; None where they have to be asked one by one."""
-        if self._node is None:
-            return None
-        with np.errstate(all="ignore"):
-            found = self._node.pull_many(cotangents)
-        return found and [g for g, edge in zip(found, self._node.next_functions, strict=True) if edge[0] is not None]
-
-    def _only_node(self) -> CustomNode | None:
-        node = self.outputs[0].grad_fn if self.outputs else None
-        if not isinstance(node, CustomNode) or not node.batches or len(self.outputs) != len(node.output_meta):
-            return None
-        alone = all(edge_of(y) == (node, k) for k, y in enumerate(self.outputs))
-        ends = [edge for edge in node.next_functions if edge[0] is not None]
-        return node if alone and ends == [edge_of(x) for x in self.leaves] else None
+    def _many(self, cotangents: Sequence[Array]) -> Sequence[Array | None] | None:
+        with suppress(Exception):  # asked one by one the rule says what is wrong with it
+            return grad_of_copies(self.ends, self.leaves, [cotangents[k] for k in self.live])
+        return None
 
 
 def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -134,16 +110,10 @@ def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Ten
         raise RuleError("raised", f"recording the forward raised {type(error).__name__}: {error}") from error
 
 
-def _pulled(outputs: list[Tensor], inputs: list[Tensor], cotangents: list[Any], **how: bool) -> Sequence[Tensor | None]:
-    with _blaming_the_rule():
-        return grad(outputs, inputs, cotangents, allow_unused=True, **how)
-
-
-@contextmanager
-def _blaming_the_rule() -> Iterator[None]:
-    """What the engine refuses inside, such as `numpy()` of a tensor that requires grad, is the rule's doing."""
+def _pulled(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: list[Any], **how: bool) -> Sequence[Tensor | None]:
+    """The gradients. What the engine refuses there, such as `numpy()` of a tensor that requires grad, is the rule's doing."""
     try:
-        yield
+        return grad(outputs, inputs, cotangents, allow_unused=True, **how)
     except RuleError:
         raise
     except EngineError as error:

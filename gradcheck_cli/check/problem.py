@@ -66,6 +66,16 @@ class Pulled(NamedTuple):
     differentiable: tuple[bool, ...] = ()
     """For each output whether a rule leads back from it; empty: every floating or complex one."""
 
+    @property
+    def many(self) -> Callable[[Sequence[Array]], Sequence[Array | None] | None] | None:
+        """`vjp` for many cotangents at once, along a leading axis; gives None, or is None, where each has to be asked alone."""
+        found: Callable[[Sequence[Array]], Sequence[Array | None] | None] | None = getattr(self.vjp, "many", None)
+        return found
+
+    def one_by_one(self) -> Pulled:
+        """The same without `many`."""
+        return self._replace(vjp=lambda cotangents: self.vjp(cotangents))
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:

@@ -83,11 +83,11 @@ def batched(function: Callable[..., Any], arrays: Sequence[Any], flags: Sequence
     size = next(len(a) for a, b in zip(arrays, flags, strict=True) if b)
     result = function(*[Batched(a) if b else a for a, b in zip(arrays, flags, strict=True)])
     if isinstance(result, tuple | list):
-        return tuple(_spread(part, size) for part in result)
-    return _spread(result, size)
+        return tuple(spread(part, size) for part in result)
+    return spread(result, size)
 
 
-def _spread(value: Any, size: int) -> np.ndarray[Any, Any]:
+def spread(value: Any, size: int) -> np.ndarray[Any, Any]:
     """A result's array of copies; one that no batched input reached is the same in every copy."""
     return value.data if type(value) is Batched else np.broadcast_to(value, (size, *np.shape(value)))
 

@@ -44,6 +44,7 @@ class CustomNode(Node):
         location: Location | None = None,
         locations: dict[str, Location] | None = None,
         materialize: bool = True,
+        batches: bool = False,
     ) -> None:
         self.name = name
         self.freed = False
@@ -57,11 +58,9 @@ class CustomNode(Node):
         self.output_meta = tuple((y.shape, y.dtype) for y in outputs)
         self.input_names = tuple(input_names) or tuple(f"input {i}" for i in range(len(inputs)))
         self.location, self.locations = location, locations or {}
-        self.materialize = materialize
+        self.materialize, self.batches = materialize, batches
         self.keep: Callable[[], Iterable[tuple[str, np.ndarray[Any, Any]]]] = tuple
         self.context: Context | None = None
-        self.batches = False
-        """Whether the rule is made of ops only, so that it may be given batches of cotangents."""
         if MODE.made is not None:
             MODE.made(self)
 
@@ -88,42 +87,18 @@ class CustomNode(Node):
             error.gradients = tuple(found)
             raise
 
-    def pull_many(self, grads: Sequence[Any]) -> list[Any] | None:
-        """The gradients for many cotangents at once: each output's, and each gradient (or None), with a leading axis of copies.
-        None where the rule has to be asked one by one: it takes no batches, or what comes of them breaks its contract.
-        """
-        if not self.batches or self.freed or self.hooks is not None or ANOMALY.enabled:
-            return None
-        assert self.rule is not None
-        try:
-            found = self.rule([Batched(g) for g in grads], False)
-            return [self._copies(i, gx, len(grads[0])) for i, gx in enumerate(found)]
-        except Exception:  # asked alone, the rule says what is wrong
-            return None
-
-    def _copies(self, i: int, gx: Any, size: int) -> Any:
-        """A batch of gradients as an array; one that no cotangent reached is the same in every copy."""
-        if type(gx) is not Batched:
-            one = self._checked(i, gx, create_graph=False)
-            return one if one is None else np.broadcast_to(one, (size, *one.shape))
-        if self.next_functions[i][0] is None:
-            return None
-        if (gx.shape, gx.dtype) != self.input_meta[i]:
-            raise self._broken("shape", "gradients of another shape or dtype", i)
-        return gx.data
-
     def _arrived(self, g: Any, meta: tuple[tuple[int, ...], Any], create_graph: bool) -> Any:
         """An output's cotangent as the rule gets it."""
         if g is None and self.materialize:
             g = np.zeros(*meta)
-        return g if g is None or isinstance(g, Tensor) else Tensor._wrap(g) if create_graph else np.asarray(g)
+        return g if g is None or isinstance(g, Tensor | Batched) else Tensor._wrap(g) if create_graph else np.asarray(g)
 
     def _checked(self, i: int, gx: Any, create_graph: bool) -> Any:
         """One gradient, as an array or tensor of exactly its input's shape and dtype."""
         if gx is None or self.next_functions[i][0] is None:
             return None
         shape, dtype = self.input_meta[i]
-        if not isinstance(gx, Tensor | np.ndarray | np.generic | float | int | complex):
+        if not isinstance(gx, Tensor | Batched | np.ndarray | np.generic | float | int | complex):
             raise self._broken("dtype", f"the gradient must be an array, but is a {type(gx).__name__}", i)
         if not hasattr(gx, "dtype"):
             gx = _number(gx, dtype)
@@ -134,7 +109,7 @@ class CustomNode(Node):
             raise self._broken("dtype", f"the gradient must have the input's dtype {dtype}, but has {gx.dtype}", i)
         if create_graph:
             return gx if isinstance(gx, Tensor) else Tensor._wrap(gx)
-        return np.asarray(_array(gx))
+        return gx if isinstance(gx, Batched) else np.asarray(_array(gx))
 
     def _broken(self, kind: str, message: str, i: int | None = None) -> RuleError:
         name = "" if i is None else self.input_names[i]

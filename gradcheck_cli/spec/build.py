@@ -71,8 +71,8 @@ class SpecFunction:
             input_names=tuple(self.spec.inputs),
             location=rule.location,
             locations=dict(rule.locations or {}),
+            batches=True,
         )
-        node.batches = True
         reads = self._rule_reads()
         # What NumPy computes from arrays without axes is no array, and kept all the same.
         kept = [(n, np.asarray(v)) for n, v in scope.items() if n in reads and isinstance(v, np.ndarray | np.generic)]
