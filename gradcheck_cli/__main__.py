@@ -1,6 +1,16 @@
-"""`python -m gradcheck_cli`."""
+"""`python -m gradcheck_cli`, and the entry point of the command `gradcheck`."""
 
-from gradcheck_cli.cli import start
+import signal
+from typing import NoReturn
+
+
+def start() -> NoReturn:
+    """Run the command line."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # While modules load there is nothing to tell, and nothing to clean up.
+    from gradcheck_cli.cli import start
+
+    start()
+
 
 if __name__ == "__main__":
     start()

@@ -5,6 +5,7 @@
     GradcheckError
     ├── SpecError             a spec file that cannot be used; carries every mistake found in it
     ├── UsageError            a call or a command line that asks for something impossible
+    ├── OutputError           a file that cannot be written
     ├── VerificationError     raised by Report.raise_if_failed()
     ├── MissingExtraError     an optional package is needed; says which extra installs it
     └── EngineError           the engine was used wrongly
@@ -77,6 +78,10 @@ class SpecError(GradcheckError):
 
 class UsageError(GradcheckError):
     """A call or a command line that asks for something impossible."""
+
+
+class OutputError(GradcheckError):
+    """A file cannot be written."""
 
 
 class VerificationError(GradcheckError, AssertionError):

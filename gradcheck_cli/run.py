@@ -46,8 +46,14 @@ def run_specs(
     outcomes = _here(planned, overrides, strict) if executor is None else _there(executor, planned, overrides, strict)
     results = _until(outcomes, mistakes, stop_at_first)
     checks = tuple(watch(results, len(planned)) if watch is not None else results)
-    seconds = time.perf_counter() - start
-    return Report(checks, tuple(mistakes), seed=settings.seed, options=overrides, seconds=seconds)
+    return Report(
+        checks,
+        tuple(mistakes),
+        seed=settings.seed,
+        options=overrides,
+        seconds=time.perf_counter() - start,
+        sources={p.file.path: p.file.text for p in planned},
+    )
 
 
 def _nothing_selected(paths: Sequence[str], selection: Selection) -> str:
@@ -106,6 +112,8 @@ def _there(
 
 def _lost(draw: Draw, error: BaseException) -> CheckResult:
     """A check that its worker did not finish."""
+    if isinstance(error, TimeoutError):
+        return _broken(draw.item, "GC506", "the check did not end in the time that it is allowed, and was stopped")
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     return _broken(draw.item, "GC505", f"the check was lost: {said}")
 
@@ -145,6 +153,8 @@ def run_draw(draw: Draw, overrides: Mapping[str, Any], explain: bool = True) -> 
         return error
     except GradcheckError as error:
         return _broken(item, "GC501", str(error))
+    except MemoryError as error:
+        return _broken(item, "GC505", f"the check ran out of memory: {error}".rstrip(": "))
 
 
 def outlook(item: Planned, overrides: Mapping[str, Any]) -> str:

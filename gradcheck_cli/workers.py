@@ -44,9 +44,11 @@ def in_order(
     """`work` of each item, in the items' order; what the work raises is raised.
 
     Where the executor loses a batch, because a worker died, say, its items are tried once more, one by one: `lost` gives
-    the result of an item that is lost again. What is not wanted any more when the iterator is closed is cancelled.
+    the result of an item that is lost again, or that took too long. What is not wanted any more when the iterator is closed
+    is cancelled.
     """
-    size = max(1, min(LARGEST, len(items) // BATCHES))
+    one_by_one = isinstance(executor, Processes) and executor.seconds is not None
+    size = 1 if one_by_one else max(1, min(LARGEST, len(items) // BATCHES))
     batches = [items[k : k + size] for k in range(0, len(items), size)]
     if isinstance(executor, Processes):
         executor.start(len(batches))
@@ -55,7 +57,8 @@ def in_order(
         for batch in batches:
             found = _received(futures.popleft())
             if isinstance(found, Lost):
-                found = [found] if size == 1 else [_alone(executor, work, item) for item in batch]
+                late = isinstance(found.error, TimeoutError)
+                found = [found] if late else [_alone(executor, work, item) for item in batch]
             for item, result in zip(batch, found, strict=True):
                 if isinstance(result, Raised):
                     raise result.error
@@ -102,10 +105,14 @@ def _alone(executor: Executor, work: Callable[[Item], Result], item: Item) -> An
 
 
 class Processes(Executor):
-    """Worker processes, `count` at most. One that dies takes only its own work with it, and is replaced."""
+    """Worker processes, `count` at most. One that dies takes only its own work with it, and is replaced.
 
-    def __init__(self, count: int) -> None:
+    So is one that works longer than `seconds` at what it was sent: its future raises TimeoutError.
+    """
+
+    def __init__(self, count: int, seconds: float | None = None) -> None:
         self.count = count
+        self.seconds = seconds
         self._pool: Any = None
 
     def start(self, most: int) -> None:
@@ -121,12 +128,14 @@ class Processes(Executor):
         os.environ.setdefault("PYTHONSAFEPATH", "1")
         # Not fork: this process has threads by now, whose locks a child would inherit as they are.
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        self._pool = ProcessPool(max_workers=max(1, min(self.count, most)), context=multiprocessing.get_context(method))
+        context = multiprocessing.get_context(method)
+        context.set_forkserver_preload(["gradcheck_cli.worker"])
+        self._pool = ProcessPool(max_workers=max(1, min(self.count, most)), context=context)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As `concurrent.futures` has it."""
         self.start(self.count)
-        future: Future[Any] = self._pool.schedule(fn, args=args, kwargs=kwargs)
+        future: Future[Any] = self._pool.schedule(fn, args=args, kwargs=kwargs, timeout=self.seconds)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

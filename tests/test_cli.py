@@ -18,6 +18,9 @@ from click.testing import CliRunner
 
 from gradcheck_cli import __version__, cli
 from gradcheck_cli.check.findings import CODES
+from gradcheck_cli.cli import output
+from gradcheck_cli.cli import run as run_command
+from gradcheck_cli.cli.output import Watch
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.run import run_specs
 from gradcheck_cli.selection import keyword_matcher
@@ -151,7 +154,7 @@ def test_internal_error_costs_one_check_only(gradcheck, spec, monkeypatch):
 
 
 def test_internal_error_outside_a_check(gradcheck, spec, monkeypatch):
-    monkeypatch.setattr(cli, "render", lambda *_: 1 / 0)
+    monkeypatch.setattr(run_command, "render", lambda *_: 1 / 0)
     outcome = gradcheck("run", spec(RIGHT))
     assert outcome.code == 4
     assert "this is a bug in gradcheck itself" in outcome.err
@@ -434,9 +437,62 @@ def test_output_file(gradcheck, spec, tmp_path):
 def test_output_file_that_cannot_be_written(gradcheck, tmp_path, where):
     target = tmp_path / where
     outcome = gradcheck("run", TUTORIAL, "-q", "-o", target)
-    assert outcome.code == 2
+    assert outcome.code == 4
     assert " passed in " in outcome.out, "the results are not lost"
     assert f"error: {target}: cannot be written: " in outcome.err
+
+
+def test_further_reports(gradcheck, spec, tmp_path):
+    first, second = tmp_path / "a.json", tmp_path / "b.txt"
+    outcome = gradcheck("run", spec(WRONG), "-q", "--report", f"json={first}", "--report", f"concise={second}")
+    assert outcome.code == 1
+    assert outcome.out.startswith("FAIL")
+    assert json.loads(first.read_text())["summary"]["fail"] == 2
+    assert "fail: GC201 linear" in second.read_text()
+
+
+def test_format_follows_the_name_of_the_file(gradcheck, tmp_path):
+    gradcheck("run", TUTORIAL, "-o", tmp_path / "report.json")
+    assert json.loads((tmp_path / "report.json").read_text())["summary"]["fail"] == 0
+    gradcheck("run", TUTORIAL, "-o", tmp_path / "report.json", "--output-format", "concise")
+    assert "passed in" in (tmp_path / "report.json").read_text()
+
+
+def test_report_that_cannot_be_written_loses_no_other(gradcheck, tmp_path):
+    kept, lost = tmp_path / "kept.json", tmp_path / "none" / "lost.json"
+    outcome = gradcheck("run", TUTORIAL, "--report", f"json={lost}", "--report", f"json={kept}")
+    assert outcome.code == 4
+    assert "passed in" in outcome.out
+    assert f"error: {lost}: cannot be written: No such file" in outcome.err
+    assert json.loads(kept.read_text())
+
+
+def test_report_files_are_replaced_whole(gradcheck, tmp_path, monkeypatch):
+    target, link = tmp_path / "report.json", tmp_path / "link.json"
+    target.write_text("before")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    gradcheck("run", TUTORIAL, "--report", f"json={link}")
+    assert json.loads(target.read_text())
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o640
+
+    def full(path, text):
+        Path(path).write_text(text[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(output, "_fill", full)
+    before = target.read_text()
+    assert gradcheck("run", TUTORIAL, "-o", target).code == 4
+    assert target.read_text() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link.json", "report.json"]
+
+
+@pytest.mark.parametrize("text", ["json", "json=", "=a", "json=-", "jsn=a.json"])
+def test_report_option_says_what_it_takes(gradcheck, text):
+    outcome = gradcheck("run", TUTORIAL, "--report", text)
+    assert outcome.code == 2
+    assert "FORMAT=FILE" in outcome.err or "did you mean 'json'?" in outcome.err
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 160])
@@ -497,7 +553,7 @@ def test_progress_bar_on_a_slow_terminal(monkeypatch, capsys, spec):
     ticks = iter(range(0, 1000, 2))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("time.monotonic", lambda: float(next(ticks)))
-    report = run_specs([str(spec(WRONG))], watch=cli._watch)
+    report = run_specs([str(spec(WRONG))], watch=Watch())
     assert len(report.checks) == 4
     assert capsys.readouterr().out == ""
 

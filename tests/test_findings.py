@@ -11,7 +11,7 @@ from gradcheck_cli import verify
 from gradcheck_cli.check.examples import EXAMPLES
 from gradcheck_cli.check.findings import CODES
 
-OWN_TESTS = {"GC505", "GC599", "GC604"}
+OWN_TESTS = {"GC505", "GC506", "GC599", "GC604"}
 """Not made by a function, but by a bug of the tool itself, or by what happens to its processes."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gradcheck_cli"
-ORDER = ["selection", "options", "planning", "workers", "run", "graphs", "selftest", "api"]
+ORDER = ["selection", "options", "planning", "workers", "run", "worker", "graphs", "selftest", "api"]
 """Within the layer that puts the others together."""
 LAYERS = [{"errors"}, {"engine"}, {"check"}, {"spec", "report"}, set(ORDER), {"cli"}]
 """From left to right. A module may import from its own part, and from the parts in layers to the left of its own."""
@@ -61,7 +61,10 @@ def test_rich_and_scipy_are_imported_where_they_are_used() -> None:
     assert [name for name in found if name[1].split(".")[0] in ("rich", "scipy")] == []
 
 
-@pytest.mark.parametrize("name", ["__init__", "__main__", "cli", "run", "selection", "errors"])
+LIGHT = ["__init__", "__main__", *(f"cli/{p.stem}" for p in (PACKAGE / "cli").glob("*.py")), "run", "selection", "errors"]
+
+
+@pytest.mark.parametrize("name", LIGHT)
 def test_start_is_light(name: str) -> None:
     found = list(imports(PACKAGE / f"{name}.py", top_level_only=True))
     assert not [n for n in found if any(n == heavy or n.startswith(heavy + ".") for heavy in HEAVY)]

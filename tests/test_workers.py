@@ -251,11 +251,43 @@ def named(item: Any) -> str:
     return type(item).__name__
 
 
-def test_a_worker_that_dies_before_it_has_begun_costs_its_own_item(tmp_path):
+def test_what_a_dead_worker_had_is_tried_once_more(tmp_path):
     with Processes(1) as executor:
         items = [1, Fatal(str(tmp_path / "marker")), 2, 3]
         found = list(in_order(executor, named, items, lambda item, error: f"lost: {type(error).__name__}"))
-    assert found == ["int", "lost: ProcessExpired", "int", "int"]
+    assert found == ["int", "Fatal", "int", "int"]
+
+
+def idle(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def test_what_takes_too_long_is_stopped():
+    with Processes(2, seconds=1) as executor:
+        start = time.monotonic()
+        found = list(in_order(executor, idle, [0.0, 60.0, 0.01, 0.02], lambda item, error: type(error).__name__))
+    assert found == [0.0, "TimeoutError", 0.01, 0.02]
+    assert time.monotonic() - start < 30
+
+
+def test_a_check_that_takes_too_long_is_an_error_of_that_check_alone(several, monkeypatch):
+    outcome = gradcheck(several, "-k", "drawn", "--timeout", "1e-5")
+    assert outcome.exit_code == 2
+    assert "GC506 the check took too long" in outcome.output
+    assert gradcheck(several, "-k", "drawn", "--timeout", "60").exit_code == 0
+    assert "exclude each other" in gradcheck(several, "--timeout", "1", "--dask", "tcp://x:1").output
+
+
+def test_a_check_without_memory_says_so(several, monkeypatch):
+    def exhausted(*_: Any, **__: Any) -> Any:
+        raise MemoryError("Unable to allocate 8.00 TiB")
+
+    monkeypatch.setattr("gradcheck_cli.check.check.check", exhausted)
+    outcome = gradcheck(several, "-k", "drawn")
+    assert outcome.exit_code == 2
+    assert "GC505 the check was lost" in outcome.output
+    assert "ran out of memory: Unable to allocate 8.00 TiB" in outcome.output
 
 
 def test_relative_paths_mean_the_same_elsewhere(tmp_path, monkeypatch):

@@ -197,6 +197,12 @@ CODES: dict[str, Code] = {
         "The process or machine that was to do the check did not finish it: it was killed, ran out of memory, or could not be "
         "reached. The other checks are not affected. Run it alone, without -j or --dask, to see more.",
     ),
+    "GC506": Code(
+        "error",
+        "the check took too long",
+        "It did not end within the seconds that --timeout allows, and was stopped: nothing can be said about its rule. Smaller "
+        "inputs will do as well, if the function is not of a kind that only large ones show; or allow it more time.",
+    ),
     "GC599": Code(
         "error",
         "internal error",

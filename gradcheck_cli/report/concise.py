@@ -42,6 +42,8 @@ def summary_line(report: Report) -> str:
     parts = [f"{counts[v]} {'error' if v == 'error' and counts[v] == 1 else w}" for v, w in words.items() if counts[v]]
     expected = sum(c.verdict == "pass" and c.expected.startswith("fail") for c in report.checks)
     note = f" ({expected} found wrong, as expected)" if expected else ""
+    if report.interrupted:
+        return f"{', '.join([*parts, report.interrupted])} checks"
     if not parts:
         return "nothing was checked: no check was selected"
     if report.exit_code == 3 and not counts["inconclusive"]:

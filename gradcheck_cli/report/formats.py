@@ -14,6 +14,9 @@ FORMATS = {
     "json": "one object, stable within schema_version 1",
 }
 
+FORMAT_SUFFIXES = {".json": "json"}
+"""The format that a report file's name asks for."""
+
 PICTURES = {
     "dot": "for Graphviz",
     "mermaid": "for Mermaid, which GitHub and GitLab draw in Markdown",
@@ -21,7 +24,7 @@ PICTURES = {
 }
 GRAPHS = {"table": "statistics and the largest saved values", **PICTURES}
 """Of graphs, in `report/graph/`."""
-SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
+PICTURE_SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
 """The picture that a file's name asks for."""
 
 

@@ -109,7 +109,8 @@ def _details(report: Report, check: CheckResult, options: Options) -> str:
     sections += [_finding(f, options) for f in check.findings]
     facts = "\n".join(paragraph(fact, INDENT, options) for fact in _facts(check, options))
     command = repeat_command(report, check)
-    sections.append(f"{facts}\n{INDENT}repeat: {clean(command)}" if command else facts)
+    closing = [*([facts] if facts else []), *([f"{INDENT}repeat: {clean(command)}"] if command else [])]
+    sections += ["\n".join(closing)] if closing else []
     return "\n\n".join(["\n".join([_headline(check, options), *sections[:1]]), *sections[1:]]) + "\n"
 
 
@@ -180,6 +181,8 @@ def _finding(finding: Finding, options: Options) -> str:
 
 
 def _facts(check: CheckResult, options: Options) -> Iterator[str]:
+    if not check.forward_evaluations:
+        return  # nothing was done
     g = check.graph
     ops = ", ".join(f"{name} {count}" for name, count in list(g.ops.items())[:8])
     yield (

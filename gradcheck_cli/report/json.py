@@ -28,6 +28,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "seed": report.seed,
         "summary": report.summary,
+        "interrupted": report.interrupted or None,
         "checks": [_check(c) for c in report.checks],
         "errors": [
             {

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gradcheck_cli.errors import Mistake
 
 VERDICTS = ("pass", "fail", "inconclusive", "error")
+INTERRUPTED = 130
+"""The exit code of what a signal ended: 128 + SIGINT, as shells have it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,11 @@ class Report:
     """The options that the run itself was given; they win over those in the files."""
     seconds: float = 0.0
     """How long all of it took."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """The texts of the spec files, by path."""
+
+    interrupted: str = ""
+    """How far it came, where it did not come to its end."""
 
     @property
     def ok(self) -> bool:
@@ -43,7 +50,12 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all passed; 1 some rule is wrong; 2 an invalid spec; 3 something undecided; 4 internal error; 5 no check."""
+        """0 all passed; 1 some rule is wrong; 2 an invalid spec; 3 something undecided; 4 internal error; 5 no check.
+
+        130 where it was interrupted.
+        """
+        if self.interrupted:
+            return INTERRUPTED
         counts = self.summary
         if any(f.code == "GC599" for c in self.checks for f in c.findings):
             return 4
