@@ -29,6 +29,7 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
 
 _CHOICES = {
     "taylor": (True, False),
+    "dot_product": (True, False),
     "order": (1, 2),
     "mode": ("", "full", "projected"),
     "kinks": ("subgradient", "fail", "skip"),

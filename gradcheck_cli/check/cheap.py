@@ -98,8 +98,8 @@ class CheapTest:
             sets = [group for group in sets if len(group) > 1]
             if sets:
                 still = self._still_together(np.concatenate(sets))
-                for group in sets:
-                    self._group(group[still[group]], RUNGS[r])
+                sets = [group[still[group]] for group in sets]
+                self._try_twice([group for group in sets if len(group) > 1], RUNGS[r])
         for r, columns in self._by_rung(rung):
             for piece in pieces(columns, self.a.shape[1]):
                 self._one_by_one(piece, RUNGS[r])
@@ -197,6 +197,14 @@ class CheapTest:
 
     # Columns together.
 
+    def _try_twice(self, sets: list[Array], exponents: tuple[int, ...]) -> None:
+        """Try sets of columns, as many at once as stay in the cache; and what is left of those that do not pass."""
+        width = max(1, PIECE // max(self.a.shape))
+        for some in (sets[k : k + width] for k in range(0, len(sets), width)):
+            left = self._groups(some, exponents)
+            if left:
+                self._groups(left, exponents)
+
     def _still_together(self, columns: Array) -> Array:
         """Whether every claimed zero of a column is one: its output stays bit for bit the same when sets of columns on which it
         does not depend move far at the same time. Of all columns; those that are not asked for say no.
@@ -213,34 +221,38 @@ class CheapTest:
         still[columns] = ~sets[moved].any(axis=0)
         return still
 
-    def _group(self, group: Array, exponents: tuple[int, ...]) -> None:
+    def _groups(self, sets: list[Array], exponents: tuple[int, ...]) -> list[Array]:
         """Accept columns that are moved together, if every output shows what the one column claims on which it depends, and
-        where there is none, nothing. Columns that do not are left out of a second try, which must then pass as a whole.
+        where there is none, nothing. Of each set that does not pass give what is left for another try, which must pass as a
+        whole: its columns but those whose claims do not.
         """
-        for _ in range(2):
-            if len(group) < 2:
-                return
-            pattern = self.a[group] != 0
-            owned, owner = pattern.any(axis=0), group[np.argmax(pattern, axis=0)]
-            seen = self._seen(self._together(group, owner, exponents))
-            rows = np.arange(len(owner))
-            a = self.a[owner, rows]
-            half = self._half(a)
-            good = np.where(owned, self._passes(a, half, seen, len(exponents) > 1), seen.flat)
-            if good.all():
-                mine = (group[:, None] == owner) & owned
-                self._settle(group, np.ones(mine.shape, bool), np.where(mine, seen.D, 0.0), np.where(mine, half, 0.0))
-                return
-            if not np.all(good | owned):
-                return
-            group = group[~np.isin(group, owner[owned & ~good])]
+        patterns = [self.a[group] != 0 for group in sets]
+        owned = np.array([pattern.any(axis=0) for pattern in patterns])
+        owner = np.array([group[np.argmax(pattern, axis=0)] for group, pattern in zip(sets, patterns, strict=True)])
+        seen = self._seen(self._together(sets, owner, exponents))
+        a = self.a[owner, np.arange(self.a.shape[1])]
+        half = self._half(a)
+        good = np.where(owned, self._passes(a, half, seen, len(exponents) > 1), seen.flat)
+        left = []
+        for k, group in enumerate(sets):
+            if good[k].all():
+                mine = (group[:, None] == owner[k]) & owned[k]
+                self._settle(group, np.ones(mine.shape, bool), np.where(mine, seen.D[k], 0.0), np.where(mine, half[k], 0.0))
+            elif np.all(good[k] | owned[k]):
+                left.append(group[~np.isin(group, owner[k, owned[k] & ~good[k]])])
+        return [group for group in left if len(group) > 1]
 
-    def _together(self, group: Array, owner: Array, exponents: tuple[int, ...]) -> list[tuple[Array, Array, Array, Array]]:
-        """Each output's quotient by the step of the column it belongs to, with all of the group moved; for each exponent."""
-        steps = np.zeros((len(exponents), 2, len(self.a)))
-        for k, exponent in enumerate(exponents):
-            steps[k, 0, group] = self.d.step(group, exponent) * uneven(len(group))
+    def _together(self, sets: list[Array], owner: Array, exponents: tuple[int, ...]) -> list[tuple[Array, Array, Array, Array]]:
+        """For each exponent the quotients of each output, (sets, outputs), by the step of the column that it belongs to, with
+        all columns of a set moved.
+        """
+        steps = np.zeros((len(exponents), 2, len(sets), len(self.a)))
+        for k, group in enumerate(sets):
+            factors = uneven(len(group))
+            for part, exponent in zip(steps, exponents, strict=True):
+                part[0, k, group] = self.d.step(group, exponent) * factors
         steps[:, 1] = -steps[:, 0]
         values, gone = self.d.at_once(steps.reshape(-1, len(self.a)))
-        up, down, gone_up, gone_down = values[::2], values[1::2], gone[::2, owner], -gone[1::2, owner]
-        return [quotients(*seen, self.d.f0) for seen in zip(up, down, gone_up, gone_down, strict=True)]
+        values, gone = values.reshape(*steps.shape[:3], -1), gone.reshape(steps.shape)
+        own = gone[:, :, np.arange(len(sets))[:, None], owner]
+        return [quotients(v[0], v[1], h[0], -h[1], self.d.f0) for v, h in zip(values, own, strict=True)]

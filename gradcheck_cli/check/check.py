@@ -35,7 +35,7 @@ from gradcheck_cli.check.stability import (
 )
 from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks, worst_of_columns
 from gradcheck_cli.check.ties import excuse_ties
-from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance, Verdict, among
+from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance, Verdict, all_agree, among
 from gradcheck_cli.check.witness import complex_step
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import GradcheckError, RuleError
@@ -170,7 +170,7 @@ class _Check:
             if problem.inputs[i].name not in broken_inputs:
                 self._judge_input(i, claimed, outputs, coordinates)
                 self._look_closer(i, planner, pulled, outputs, coordinates[i])
-        if self.explain and coordinates:
+        if self.explain and self.settings.dot_product and coordinates:
             narrow = any(x.value.dtype in WIDER for x in problem.inputs)
             verdicts = [x.verdicts for x in self.inputs]
             self.dot_product = dot_product(self.derivative, pulled, self._tolerance(narrow), verdicts, self.settled)
@@ -233,13 +233,8 @@ class _Check:
         witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER
         judged = self._compare(a, d, sizes, narrow, witness)
-        if self.stats.custom and not problem.python and self.settings.eps is None:
-            judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
-            self.settled += settled
-        judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
-        judged = excuse_ties(judged, d)
-        if narrow:
-            judged = excuse_narrow(judged, problem, outputs, coordinates, i)
+        if not all_agree(judged.verdict):
+            judged = self._spared(judged, i, d, coordinates, outputs, narrow)
         view = None
         if self.settings.taylor and a.size:
             from gradcheck_cli.check.taylor import taylor
@@ -254,6 +249,18 @@ class _Check:
 
             self._judge_forward_rule(ForwardRule(problem, i, outputs, coordinates), judged, d, sizes, witness)
         self.forward += d.evaluations
+
+    def _spared(
+        self, judged: Judged, i: int, d: Differences, coordinates: Coordinates, outputs: Outputs, narrow: bool
+    ) -> Judged:
+        """What is judged, with what the engine's derivative settles, and without what there are excuses for."""
+        problem = self.problem
+        if self.stats.custom and not problem.python and self.settings.eps is None:
+            judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
+            self.settled += settled
+        judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
+        judged = excuse_ties(judged, d)
+        return excuse_narrow(judged, problem, outputs, coordinates, i) if narrow else judged
 
     def _look_closer(self, i: int, planner: Planner, pulled: Pulled, outputs: Outputs, coordinates: Coordinates) -> None:
         """Look at an input in another way: at the entries that a wrong combination stands for; or at all of them, where

@@ -21,6 +21,7 @@ from gradcheck_cli.check.verdict import (
     WHISPER,
     Tolerance,
     Verdict,
+    all_agree,
     among,
     between,
     flat_up_to_a_kink,
@@ -82,12 +83,11 @@ class Comparison:
         """Settle every entry, or say why it cannot be."""
         if self.a.size:
             self._ladder(np.flatnonzero(~self._cheap().all(axis=1)))
-        agreed = bool((self.verdict == Verdict.AGREE).all())
-        if not agreed:
+        if not all_agree(self.verdict):
             self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
             self._hear_witness()
         self._listen()
-        if not (self.verdict == Verdict.AGREE).all():
+        if not all_agree(self.verdict):
             self._doubt_infinite_slopes()
             self._excuse_zero_times_infinity()
             nowhere = np.flatnonzero(~np.isfinite(self.d.coordinates.x))
@@ -194,7 +194,7 @@ class Comparison:
         With a witness, w = 0 confirms the zero. Without one it is doubted if the forward moves FARTHEST scales away, or an
         eighth of them, by no more than WHISPER EPS |f|.
         """
-        zeros = (self.verdict == Verdict.AGREE) & (self.a == 0) & (self.numeric == 0)
+        zeros = (self.a == 0) & (self.numeric == 0) & among(self.verdict, (Verdict.AGREE,))
         if not zeros.any():
             return
         zeros &= self._faint()

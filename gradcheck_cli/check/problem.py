@@ -34,6 +34,8 @@ class Settings(NamedTuple):
     seed: int = 0
     taylor: bool = False
     """Whether the Taylor remainders are computed too."""
+    dot_product: bool = True
+    """Whether the dot-product test is made, which changes no verdict."""
 
     def tolerances(self) -> tuple[float, float]:
         """Rtol and atol; with `eps` the defaults are those of PyTorch's gradcheck."""

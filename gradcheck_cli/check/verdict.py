@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,10 +46,18 @@ UNDECIDED = (Verdict.UNSETTLED, Verdict.NOISE, Verdict.SCALES, Verdict.NEAR_KINK
 
 def among(verdict: Array, kinds: tuple[Verdict, ...]) -> Array:
     """Where entries, as numbers of `Verdict`, have one of these verdicts."""
-    found: Array = verdict == kinds[0]
-    for kind in kinds[1:]:
-        found |= verdict == kind
+    found: Array = _table(kinds).take(verdict)
     return found
+
+
+@cache
+def _table(kinds: tuple[Verdict, ...]) -> Array:
+    return np.isin(np.arange(len(Verdict)), kinds)
+
+
+def all_agree(verdict: Array) -> bool:
+    """Whether every entry agrees, so that there is nothing to doubt or excuse."""
+    return bool(among(verdict, (Verdict.AGREE,)).all())
 
 
 DEEP = -30

@@ -12,7 +12,7 @@ from gradcheck_cli.cli.output import Watch, options_for, write, write_all
 from gradcheck_cli.cli.parameters import Jobs, ReportFile, Shard, format_for
 from gradcheck_cli.cli.signals import finish_on_signals
 from gradcheck_cli.report.clean import clean
-from gradcheck_cli.report.formats import FORMAT_SUFFIXES, FORMATS, Options, render
+from gradcheck_cli.report.formats import BRIEF, FORMAT_SUFFIXES, FORMATS, Options, render
 
 EPILOG = """\b
 Exit codes: 0 every check passed, 1 some rule is wrong, 2 bad usage or an
@@ -65,13 +65,14 @@ def command(
     selection = Selection(keyword=keyword, shard=shard)
     if only_list:
         _list(paths, selection, settings, output)
+    format = output_format or format_for(output, FORMAT_SUFFIXES, "full")
     settings["taylor"] = True if verbose > 1 else None
+    settings["dot_product"] = None if verbose > 0 or not {format, *(name for name, _ in reports)} <= BRIEF else False
     watch = Watch()
     with _executor(jobs, dask, timeout) as executor:
         report = run_specs(paths, selection, settings, stop_at_first=exitfirst, executor=executor, watch=watch)
     finish_on_signals()
     report = replace(report, interrupted=watch.interrupted)
-    format = output_format or format_for(output, FORMAT_SUFFIXES, "full")
     text = render(report, format, options_for(-1 if quiet else verbose, output))
     write_all(text, output, [(render(report, name, Options(verbose)), path) for name, path in reports])
     click.get_current_context().exit(report.exit_code)

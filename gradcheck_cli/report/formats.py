@@ -14,6 +14,9 @@ FORMATS = {
     "json": "one object, stable within schema_version 1",
 }
 
+BRIEF = {"full", "concise"}
+"""Formats that show the dot-product test only where they are to be verbose, or never."""
+
 FORMAT_SUFFIXES = {".json": "json"}
 """The format that a report file's name asks for."""
 
