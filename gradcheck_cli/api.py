@@ -39,8 +39,9 @@ def verify(
 
     `inputs` are arrays or tensors, in a sequence or by name. Arrays of floating or complex numbers require a gradient;
     of tensors those that say so. `name` is what the report calls a callable. `options` are those of a spec's `check:`
-    block: rtol, atol, eps, order, points, mode, kinks, seed; `points` is for drawn inputs, so for specs only. The inputs
-    and NumPy's random state are left as they were. Raises UsageError and SpecError.
+    block: rtol, atol, eps, order, points, mode, kinks, seed; `points` is for drawn inputs, so for specs only. With
+    `pictures=True` the report holds what its pictures show: Taylor remainders and graphs. The inputs and NumPy's random
+    state are left as they were. Raises UsageError and SpecError.
     """
     if isinstance(target, str | Path):
         if inputs is not None or backward is not None or name is not None:

@@ -17,6 +17,7 @@ from gradcheck_cli.selection import Selection
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from gradcheck_cli.check.problem import Settings
     from gradcheck_cli.check.result import CheckResult
 
 
@@ -25,6 +26,7 @@ def run_specs(
     selection: Selection | None = None,
     options: Mapping[str, Any] | None = None,
     *,
+    base: Mapping[str, Any] | None = None,
     strict: bool = False,
     stop_at_first: bool = False,
     executor: Executor | None = None,
@@ -32,17 +34,20 @@ def run_specs(
 ) -> Report:
     """Check spec files; with an `executor` its workers do the checks, and the results are the same.
 
-    With `strict` an invalid file, a selection of nothing, and an internal error raise instead of being reported.
+    `options` win over what the files say, `base` holds where they say nothing. With `strict` an invalid file, a selection of
+    nothing, and an internal error raise instead of being reported.
     """
     start = time.perf_counter()
     selection = selection or Selection()
     overrides = {n: v for n, v in (options or {}).items() if v is not None}
-    settings = settings_from(overrides)
-    planned, mistakes = plan(paths, selection)
+    settings = settings_from({**(base or {}), **overrides})
+    _refuse_loose(settings)
+    planned, mistakes = plan(paths, selection, base)
     if strict and mistakes:
         raise SpecError(mistakes)
     if strict and not planned:
         raise UsageError(_nothing_selected(paths, selection))
+    _refuse_many(planned, overrides)
     outcomes = _here(planned, overrides, strict) if executor is None else _there(executor, planned, overrides, strict)
     results = _until(outcomes, mistakes, stop_at_first)
     checks = tuple(watch(results, len(planned)) if watch is not None else results)
@@ -54,6 +59,24 @@ def run_specs(
         seconds=time.perf_counter() - start,
         sources={p.file.path: p.file.text for p in planned},
     )
+
+
+def _refuse_loose(settings: Settings) -> None:
+    """What no spec may ask for, the run's own options must not ask for either. Raises UsageError."""
+    from gradcheck_cli.spec import limits
+
+    asked = settings.tolerances()[0]
+    if asked > limits.RTOL and not settings.rtol is settings.eps is None:
+        raise UsageError(f"rtol must be at most {limits.RTOL} (--max-rtol); the options ask for {asked}")
+
+
+def _refuse_many(planned: Sequence[Planned], overrides: Mapping[str, Any]) -> None:
+    """Raises UsageError where there are more checks than a run may do."""
+    from gradcheck_cli.spec import limits
+
+    count = sum(len(draws(item, overrides)) for item in planned)
+    if count > limits.CHECKS:
+        raise UsageError(f"a run does at most {limits.CHECKS:,} checks; found {count:,}; {limits.hint('CHECKS', count)}")
 
 
 def _nothing_selected(paths: Sequence[str], selection: Selection) -> str:
@@ -137,13 +160,17 @@ def run_draw(draw: Draw, overrides: Mapping[str, Any], explain: bool = True) -> 
     import numpy as np
 
     from gradcheck_cli.check.check import check
+    from gradcheck_cli.check.plan import TooLargeError
+    from gradcheck_cli.spec import limits
     from gradcheck_cli.spec.build import problem_at
+    from gradcheck_cli.spec.language.program import metered
 
     item = draw.item
     try:
         with np.errstate(all="ignore"):
             problem = problem_at(item.file, item.function, item.case, overrides, draw.point)
-            result = check(problem, explain=explain)
+            with metered():
+                result = check(problem, explain=explain)
             if explain and result.verdict == "fail" and item.case.expect.verdict != "fail":
                 from gradcheck_cli.spec.repair import Wrong, mended
 
@@ -151,31 +178,13 @@ def run_draw(draw: Draw, overrides: Mapping[str, Any], explain: bool = True) -> 
             return result
     except SpecError as error:
         return error
+    except TooLargeError as error:
+        message = f"mode: full may ask for {limits.JACOBIAN_ENTRIES:,} Jacobian entries; here it asks for {error.entries:,}"
+        return SpecError([Mistake(item.case.location, message, limits.hint("JACOBIAN_ENTRIES", error.entries))])
     except GradcheckError as error:
         return _broken(item, "GC501", str(error))
     except MemoryError as error:
         return _broken(item, "GC505", f"the check ran out of memory: {error}".rstrip(": "))
-
-
-def outlook(item: Planned, overrides: Mapping[str, Any]) -> str:
-    """What a check will take, about: evaluations, memory, and how each input is looked at."""
-    import numpy as np
-
-    from gradcheck_cli.check.plan import foresee
-    from gradcheck_cli.spec.build import points_of, problem_at
-
-    given = {n: v for n, v in overrides.items() if v is not None}
-    try:
-        with np.errstate(all="ignore"):
-            found = foresee(problem_at(item.file, item.function, item.case, given))
-    except Exception as error:  # the run itself will say it, and where
-        return f"cannot be planned: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-    points = points_of(item.case, given)
-    draws = f"{points} draws of " if points > 1 else ""
-    size = max((x.bytes for x in found), default=0)
-    inputs = "; ".join(f"{x.name}: {x.what}" for x in found)
-    forwards, backwards = sum(x.forwards for x in found), max((x.backwards for x in found), default=0)
-    return f"{draws}about {forwards} forward and {backwards} backward evaluations, {size / 1e6:.1f} MB at a time; {inputs}"
 
 
 def _merged(item: Planned, results: Iterator[CheckResult | SpecError]) -> CheckResult | SpecError:

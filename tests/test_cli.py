@@ -174,7 +174,7 @@ def test_forward_that_cannot_be_evaluated_is_an_error(gradcheck, spec):
         (["run", str(SPECS / "tutorials.yaml")], "did you mean 'tutorial.yaml'?"),
         (["run", "a\0b"], "error: "),
         (["run", TUTORIAL, "--sed", "1"], "--seed"),
-        (["run", TUTORIAL, "--seed", "-1"], "seed must be a whole number, 0 or more"),
+        (["run", TUTORIAL, "--seed", "-1"], "seed must be a whole number from 0 to 2**63 - 1"),
         (["run", TUTORIAL, "--seed", "one"], "--seed"),
         (["run", TUTORIAL, "--eps", "0"], "eps must be a finite number greater than 0"),
         (["run", TUTORIAL, "--eps", "nan"], "eps must be"),
@@ -229,7 +229,7 @@ def test_standard_input(gradcheck, monkeypatch):
     give(b"functions: \xff")
     outcome = gradcheck("run", "-")
     assert outcome.code == 2
-    assert "<stdin>:1:1: a spec must be UTF-8" in outcome.out
+    assert "<stdin>:1:12: a spec must be UTF-8; found byte 0xFF" in outcome.out
 
 
 def test_standard_input_of_a_process():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 
 import pytest
 from documents import ROOT, blocks, check_console, check_session, run
@@ -12,12 +13,18 @@ from gradcheck_cli.check.diagnosis.cause import CAUSES, DIAGNOSED
 from gradcheck_cli.check.diagnosis.diagnose import COARSE
 from gradcheck_cli.check.plan import FULL_ENTRIES
 from gradcheck_cli.check.problem import Settings
+from gradcheck_cli.cli.configuration import Setting
+from gradcheck_cli.cli.group import COMMANDS
+from gradcheck_cli.project import _options
+from gradcheck_cli.report import formats, markdown, sarif
 from gradcheck_cli.run import run_specs
 from gradcheck_cli.spec import limits, repair, screen
-from gradcheck_cli.spec.options import _READERS
+from gradcheck_cli.spec.options import OPTIONS
 
 DIAGNOSIS = ROOT / "docs" / "diagnosis.md"
+FORMATS = ROOT / "docs" / "formats.md"
 REFERENCE = ROOT / "docs" / "spec-reference.md"
+COMMAND_LINE = ROOT / "docs" / "command-line.md"
 NAMED = {m[1]: b for b in blocks(REFERENCE) if b.language == "yaml" and (m := re.search(r"`(\w+\.yaml)`:$", b.before))}
 EXAMPLES = [b for b in blocks(REFERENCE) if b.language == "yaml" and b not in NAMED.values()]
 
@@ -39,6 +46,63 @@ def test_commands_print_what_is_shown(block, tmp_path):
     check_console(REFERENCE, block, tmp_path)
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """Where the commands of the document of formats run."""
+    (spec,) = (b.text for b in blocks(FORMATS) if b.before.endswith("forgets a factor:"))
+    (tmp_path / "specs").mkdir()
+    for path in ("wrong.yaml", "specs/wrong.yaml"):
+        (tmp_path / path).write_text(spec)
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", [b for b in blocks(FORMATS) if b.language == "console"], ids=lambda b: b.text.split("\n")[0])
+def test_document_of_formats_shows_them(block, folder):
+    check_console(FORMATS, block, folder)
+
+
+def test_document_of_formats_has_commands_that_write_the_files(folder):
+    commands = re.findall(r"^[- ]*(?:run: )?(gradcheck run specs/.*)$", FORMATS.read_text(), re.M)
+    assert len(commands) == 4
+    for command in commands:
+        run(command, folder)
+        files = re.findall(r"(?:=|-o )(\S+\.\w+)", command)
+        assert files
+        for name in files:
+            assert FORMATS.read_text().count(name) >= (1 if command.endswith(name) and "-o" in command else 2)
+            assert "oscillation" in (folder / name).read_text()
+
+
+def test_document_of_formats_has_all_of_them():
+    rows = re.findall(r"^\| `(\w+)` \|", FORMATS.read_text().partition("## ")[0], re.M)
+    assert rows == list(formats.FORMATS)
+    assert all(f"`{suffix}`" in FORMATS.read_text() for suffix in formats.FORMAT_SUFFIXES)
+    assert f"{sarif.MOST_RESULTS:,} results" in FORMATS.read_text()
+    assert f"{markdown.MOST_BYTES:,} bytes" in FORMATS.read_text()
+
+
+def test_commands_of_the_command_line(tmp_path):
+    """In one folder, one after the other."""
+    for block in blocks(COMMAND_LINE):
+        named = re.search(r"`(\w+\.yaml)`:$", block.before)
+        if named:
+            (tmp_path / named[1]).write_text(block.text)
+        elif block.language == "console":
+            check_console(COMMAND_LINE, block, tmp_path)
+
+
+def test_document_of_the_command_line_has_everything():
+    text = COMMAND_LINE.read_text()
+    assert set(re.findall(r"^\| `gradcheck (\w+)` \|", text, re.M)) == set(COMMANDS)
+    commands = [import_module(f"gradcheck_cli.cli.{name}").command for name in COMMANDS]
+    variables = {p.envvar: f"--{p.key}" for c in commands for p in c.params if isinstance(p, Setting)}
+    assert dict(re.findall(r"^\| `(GRADCHECK_\w+)` \| `(--[\w-]+)`", text, re.M)) == variables
+    rows = re.findall(
+        r"^\| ((?:`[\w-]+`(?:, )?)+) \|", text.partition("## The project file")[2].partition("## What wins")[0], re.M
+    )
+    assert {name.strip("`") for row in rows for name in row.split(", ")} == {*_options(), "check", "limits"}
+
+
 def test_sessions_of_the_engine():
     names: dict[str, object] = {}
     for block in blocks(ROOT / "docs" / "engine.md"):
@@ -46,14 +110,15 @@ def test_sessions_of_the_engine():
 
 
 def test_reference_has_the_limits():
-    rows = re.findall(r"^\| `([A-Z_]+)` \| ([\d,]+) \|$", REFERENCE.read_text(), re.M)
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([\d,]+) \| .* \|$", REFERENCE.read_text(), re.M)
     assert len(rows) > 10
     assert {name: int(value.replace(",", "")) for name, value in rows} == {name: getattr(limits, name) for name, _ in rows}
 
 
 def test_reference_has_the_options_and_their_defaults():
-    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| ([^|]*) \|$", REFERENCE.read_text().partition("## Options")[2], re.M))
-    assert list(rows) == list(_READERS)
+    section = REFERENCE.read_text().partition("## Options")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| ([^|]*) \|$", section, re.M))
+    assert list(rows) == list(OPTIONS)
     assert rows["kinks"] == Settings().kinks
     assert (int(rows["order"]), int(rows["points"])) == (Settings().order, Settings().points)
     assert rows["mode"] == f"full up to {FULL_ENTRIES:,} entries, and for larger Jacobians that fall apart along axes"
@@ -83,6 +148,15 @@ def test_document_of_causes_has_the_numbers():
     assert (repair.ALTERNATIVES, screen.MOVED) == (3, 6)
     assert set(re.findall(r"GC\d+", text.partition("## The edit")[0])) == DIAGNOSED
     assert set(re.findall(r"GC\d+", text.partition("## The edit")[2])) == repair.BACKWARD | repair.FORWARD
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_report_of_the_document_is_real(number, tmp_path):
+    page = ROOT / "docs" / "html-report.md"
+    (spec,) = (b.text for b in blocks(page) if b.language == "yaml")
+    (tmp_path / "layer.yaml").write_text(spec)
+    check_console(page, [b for b in blocks(page) if b.language == "console"][number], tmp_path)
+    assert (tmp_path / "report.html").exists() == (number == 0)
 
 
 def test_links_lead_somewhere():

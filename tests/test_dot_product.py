@@ -20,7 +20,7 @@ from gradcheck_cli.check.engine_problem import tensor_problem
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Input
 from gradcheck_cli.check.verdict import Tolerance, Verdict
-from gradcheck_cli.cli.run import command
+from gradcheck_cli.cli import main
 from gradcheck_cli.engine.modes import MODE
 from gradcheck_cli.report.formats import Options
 from gradcheck_cli.report.full import render as full
@@ -281,5 +281,5 @@ def test_the_command_line_asks_for_it_where_it_is_shown(tmp_path, monkeypatch, o
     path, asked = tmp_path / "f.yaml", []
     path.write_text("functions: {f: {inputs: {x: 0.4}, forward: x * x, backward: {x: 2 * x * grad}}}")
     monkeypatch.setattr(checking, "dot_product", lambda *a: asked.append(a) or dot_product.dot_product(*a))
-    assert CliRunner().invoke(command, [str(path), *options]).exit_code == 0
+    assert CliRunner().invoke(main, ["run", str(path), *options]).exit_code == 0
     assert len(asked) == made

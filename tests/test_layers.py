@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gradcheck_cli"
-ORDER = ["selection", "options", "planning", "workers", "run", "worker", "graphs", "selftest", "api"]
+ORDER = ["selection", "options", "project", "planning", "outlook", "workers", "run", "worker", "graphs", "selftest", "api"]
 """Within the layer that puts the others together."""
-LAYERS = [{"errors"}, {"engine"}, {"check"}, {"spec", "report"}, set(ORDER), {"cli"}]
+LAYERS = [{"errors"}, {"engine"}, {"check"}, {"spec", "report"}, set(ORDER), {"cli", "pytest_plugin"}]
 """From left to right. A module may import from its own part, and from the parts in layers to the left of its own."""
 HEAVY = {"numpy", "rich", "scipy", "yaml", "gradcheck_cli.engine", "gradcheck_cli.check", "gradcheck_cli.spec"}
 
@@ -61,7 +61,8 @@ def test_rich_and_scipy_are_imported_where_they_are_used() -> None:
     assert [name for name in found if name[1].split(".")[0] in ("rich", "scipy")] == []
 
 
-LIGHT = ["__init__", "__main__", *(f"cli/{p.stem}" for p in (PACKAGE / "cli").glob("*.py")), "run", "selection", "errors"]
+COMMANDS = [f"cli/{p.stem}" for p in (PACKAGE / "cli").glob("*.py")]
+LIGHT = ["__init__", "__main__", *COMMANDS, "pytest_plugin", "run", "selection", "errors"]
 
 
 @pytest.mark.parametrize("name", LIGHT)

@@ -552,6 +552,8 @@ def test_limits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "at most 50000 elements; found 50001" in mistakes(FIRST.replace("3.0", row))
     function = "{inputs: {x: 1.0}, forward: x}"
     many = "".join(f"\n  f{i}: {function}" for i in range(limits.FUNCTIONS + 1))
+    axes = ", ".join(["9" * 399] * 32)
+    assert "at most 2000000 elements; its shape has far more" in mistakes(FIRST.replace("3.0", f"{{shape: [{axes}]}}"))
     assert "functions: at most 1000 are allowed; found 1001" in mistakes(f"functions:{many}")
     many = "".join(f"\n      c{i}: {{}}" for i in range(limits.CASES + 1))
     assert "cases: at most 1000 are allowed; found 1001" in mistakes(f"{FIRST}    cases:{many}")

@@ -512,7 +512,7 @@ def test_none_stands_for_the_default():
         (lambda: verify(square, [X], points=1.5), "points must be a whole number"),
         (lambda: verify(square, [X], mode="fast"), "mode must be 'full' or 'projected'; found 'fast'"),
         (lambda: verify(square, [X], kinks="none"), "kinks must be 'subgradient' or 'fail' or 'skip'"),
-        (lambda: verify(square, [X], seed=-1), "seed must be a whole number, 0 or more"),
+        (lambda: verify(square, [X], seed=-1), "seed must be a whole number from 0 to 2"),
         (lambda: verify(square, [X], function="f"), "select checks of a spec file"),
         (lambda: verify("specs/none.yaml"), "there is no file or folder"),
         (lambda: verify(SPECS / "tutorial.yaml", [X]), "brings its own inputs"),

@@ -42,10 +42,13 @@ from gradcheck_cli.errors import GradcheckError, RuleError
 
 if TYPE_CHECKING:
     from gradcheck_cli.check.forward_rule import ForwardRule
+    from gradcheck_cli.engine.graph import Graph
 
 Array = np.ndarray[Any, Any]
 LOOKED_INSIDE = 16
 """Directions of which the entries are looked at, where numbers that stand for blocks are wrong."""
+DRAWN = 1000
+"""Nodes of a graph that is kept to be drawn, at most."""
 FLOAT32_RTOL = 1e-4
 """A rule that works in float32 is judged by no less: its own rounding is about 1e-6 of its row."""
 
@@ -72,6 +75,7 @@ def check(problem: Problem, *, explain: bool = True, first: Collection[int] | No
         seed=problem.settings.seed,
         method=run.method,
         dot_product=run.dot_product,
+        drawing=run.drawing,
     )
     if problem.settings.order == 2 and result.verdict in ("pass", "inconclusive") and problem.second is not None:
         return _with_second_order(result, problem, start, explain)
@@ -91,6 +95,7 @@ class _Check:
         self.method = ""
         self.answers: Answers | None = None
         self.dot_product: DotProduct | None = None
+        self.drawing: Graph | None = None
         self.settled = 0
 
     def run(self) -> None:
@@ -107,6 +112,8 @@ class _Check:
             return
         self.stats = pulled.stats
         outputs = Outputs(problem.outputs, found, pulled.differentiable)
+        if self.settings.pictures and pulled.described is not None and self.stats.nodes <= DRAWN:
+            self.drawing = pulled.described([x.name for x in problem.inputs], outputs.names)
         self._judge(pulled, outputs, before)
         if self.explain and any(f.code in DIAGNOSED for f in self.findings):
             self._look_for_causes(pulled, outputs)
@@ -236,14 +243,15 @@ class _Check:
         if not all_agree(judged.verdict):
             judged = self._spared(judged, i, d, coordinates, outputs, narrow)
         view = None
-        if self.settings.taylor and a.size:
+        if self.settings.pictures and a.size:
             from gradcheck_cli.check.taylor import taylor
 
             view = taylor(a, d)
         seen = Seen(coordinates.described(outputs.size), evaluate.alone, tuple(sorted(problem.looped)))
-        result = summarise(x, judged, outputs, coordinates, self.settings.kinks, taylor=view, seen=seen)
+        rtol, atol, _ = self._tolerance(narrow)
+        result = summarise(x, judged, outputs, coordinates, self.settings.kinks, taylor=view, seen=seen, tolerance=(rtol, atol))
         self.inputs.append(result)
-        self.findings += findings_of(result, i in claimed.missing, x.location or problem.location)
+        self.findings += findings_of(result, i in claimed.missing, x.location or problem.location, self.settings)
         if problem.pushforward is not None:
             from gradcheck_cli.check.forward_rule import ForwardRule
 
@@ -290,7 +298,8 @@ class _Check:
         if all(kinks):
             self.inputs[-1] = undecided_at_kinks(whole)
             self.findings = [f for f in self.findings if f.input_name != whole.name]
-            self.findings += findings_of(self.inputs[-1], False, self.problem.inputs[i].location or self.problem.location)
+            place = self.problem.inputs[i].location or self.problem.location
+            self.findings += findings_of(self.inputs[-1], False, place, self.settings)
 
     def _judge_again(self, i: int, coordinates: Coordinates, pulled: Pulled, outputs: Outputs) -> InputResult | None:
         """Judge an input in place of what was said of it, and give what is said now, if anything can be. A combination stays

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from gradcheck_cli.engine.modes import enable_grad, no_grad
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.errors import EngineError, MissingExtraError, RuleError, SpecError
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.graph import Graph
 
 Array = np.ndarray[Any, Any]
 
@@ -68,9 +71,18 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
         with enable_grad():
             outputs = _record(function, tensors)
         vjp = Vjp(outputs, [t for t in tensors if t.requires_grad])
+
+        def described(inputs: Sequence[str], names: Sequence[str]) -> Graph:
+            from gradcheck_cli.engine.graph import describe
+
+            for tensor, called in zip(tensors, inputs, strict=True):
+                tensor.name = called
+            return describe(outputs, names=names)
+
         differentiable = tuple(y.requires_grad for y in outputs) if vjp.live else ()
         given = tuple(t.data for t in tensors)
-        return Pulled(tuple(y.data for y in outputs), vjp, count_graph(outputs), given, differentiable)
+        values = tuple(y.data for y in outputs)
+        return Pulled(values, vjp, count_graph(outputs), given, differentiable, described if vjp.live else None)
 
     return pullback
 

@@ -482,4 +482,17 @@ forward: x**2
 backward: {x: 2 * grad * x}
 """,
     ),
+    "GC607": Example(
+        """
+inputs: {x: 0.7}
+forward: sin(x)
+backward: {x: 1.05 * grad * cos(x)}
+check: {rtol: 0.1}
+""",
+        """
+inputs: {x: 0.7}
+forward: sin(x)
+backward: {x: grad * cos(x)}
+""",
+    ),
 }

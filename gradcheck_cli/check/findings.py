@@ -242,6 +242,13 @@ CODES: dict[str, Code] = {
         "A gradient with a transpose too many, or one too few, still has a square input's shape: it is found by its values "
         "only, and less plainly. Choose another shape, or add a case.",
     ),
+    "GC607": Code(
+        "note",
+        "accepted by a loose tolerance only",
+        "The claimed and the measured slope differ by more than one percent, which the differences resolve, and only the "
+        "tolerance of this check lets it pass. Tighten `rtol` and `atol`, or leave them out: by default a tolerance is needed "
+        "for nothing but rounding. `--max-rtol` refuses specs with a tolerance above it.",
+    ),
     "GC601": Code(
         "note",
         "values are not checked",

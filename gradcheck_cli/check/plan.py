@@ -13,6 +13,7 @@ from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.coordinates import Coordinates, scale_of, wide
 from gradcheck_cli.check.differences import Differences, Evaluator, copies_at_once
 from gradcheck_cli.check.problem import Problem, Pulled
+from gradcheck_cli.errors import GradcheckError
 
 Array = np.ndarray[Any, Any]
 DENSE_ENTRIES = 2**18
@@ -23,6 +24,14 @@ FULL_WORK = 10**9
 
 PROBES, CONTRACT = 22, 13
 """Forwards and pullbacks that every input, and every rule, takes besides."""
+
+
+class TooLargeError(GradcheckError):
+    """`mode: full` asks for more entries than it may."""
+
+    def __init__(self, entries: int) -> None:
+        self.entries = entries
+        super().__init__(f"mode: full asks for {entries:,} Jacobian entries")
 
 
 class Plan(NamedTuple):
@@ -90,10 +99,12 @@ class Planner:
         return self._directions(i) if self._too_much([i]) else self.entries[i]
 
     def _too_much(self, inputs: list[int]) -> bool:
-        if self.mode:
-            return self.mode == "projected" and self.outputs.size > 0
         numbers = sum(self.entries[i].size for i in inputs)
-        m = self.outputs.size
+        m, largest = self.outputs.size, self.problem.settings.largest
+        if self.mode == "full" and 0 < largest < m * numbers:
+            raise TooLargeError(m * numbers)
+        if self.mode:
+            return self.mode == "projected" and m > 0
         return m * numbers > FULL_ENTRIES or (numbers > 0 and m * (m + numbers) > FULL_WORK)
 
     def _directions(self, i: int) -> directions.Directions:

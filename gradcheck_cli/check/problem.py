@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from gradcheck_cli.check.tolerances import ADAPTIVE, FIXED_STEP
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.graph import Graph
 
 Array = np.ndarray[Any, Any]
 
@@ -31,16 +35,22 @@ class Settings(NamedTuple):
     """`full`, `projected`, or '': full up to FULL_ENTRIES Jacobian entries, or where blocks are found."""
     kinks: str = "subgradient"
     """`subgradient`, `fail` or `skip`."""
+    largest: int = 0
+    """Jacobian entries that `mode: full` may ask for, outside of blocks; 0 for any number."""
     seed: int = 0
-    taylor: bool = False
-    """Whether the Taylor remainders are computed too."""
+    pictures: bool = False
+    """Whether the result holds what pictures show too: the Taylor remainders and the graph."""
     dot_product: bool = True
     """Whether the dot-product test is made, which changes no verdict."""
 
     def tolerances(self) -> tuple[float, float]:
-        """Rtol and atol; with `eps` the defaults are those of PyTorch's gradcheck."""
-        rtol, atol = (1e-7, 0.0) if self.eps is None else (1e-3, 1e-5)
+        """Rtol and atol."""
+        rtol, atol = self.default_tolerances()
         return rtol if self.rtol is None else self.rtol, atol if self.atol is None else self.atol
+
+    def default_tolerances(self) -> tuple[float, float]:
+        """Rtol and atol where nothing was said; with `eps` those of PyTorch's gradcheck."""
+        return ADAPTIVE if self.eps is None else FIXED_STEP
 
 
 class Input(NamedTuple):
@@ -67,6 +77,8 @@ class Pulled(NamedTuple):
     """The very arrays that the rule was given."""
     differentiable: tuple[bool, ...] = ()
     """For each output whether a rule leads back from it; empty: every floating or complex one."""
+    described: Callable[[Sequence[str], Sequence[str]], Graph] | None = None
+    """The graph, with these names for the inputs and the outputs; None where there is no graph."""
 
     @property
     def many(self) -> Callable[[Sequence[Array]], Sequence[Array | None] | None] | None:

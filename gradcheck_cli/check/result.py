@@ -16,6 +16,7 @@ from gradcheck_cli.errors import Location
 if TYPE_CHECKING:
     from gradcheck_cli.check.dot_product import DotProduct
     from gradcheck_cli.check.taylor import Taylor
+    from gradcheck_cli.engine.graph import Graph
 
 Array = np.ndarray[Any, Any]
 
@@ -49,6 +50,15 @@ class Entry(NamedTuple):
         """The relative error down to which this entry could be checked."""
         size = max(abs(self.claimed), abs(self.numeric))
         return self.error_bound / size if size else float("inf")
+
+
+class Extent(NamedTuple):
+    """What an output's share of the rows is."""
+
+    name: str
+    shape: tuple[int, ...]
+    parts: int
+    """Rows of an entry: 2 where it is complex."""
 
 
 class Seen(NamedTuple):
@@ -102,6 +112,10 @@ class InputResult:
     """What is likely wrong, the best explanation first."""
     seen: Seen = NOT_SEEN
     """How it was looked at."""
+    tolerance: tuple[float, float] = (0.0, 0.0)
+    """The rtol and the atol that its entries were judged by."""
+    outputs: tuple[Extent, ...] = ()
+    """The outputs that are checked: the rows, where each row is one entry."""
 
     @property
     def kinks(self) -> int:
@@ -144,6 +158,8 @@ class CheckResult:
     """How the differences were taken."""
     dot_product: DotProduct | None = None
     """<v, J u> by the engine's derivative of the forward against <J' v, u> by the rule; None where no values were compared."""
+    drawing: Graph | None = None
+    """The graph, where pictures were asked for, and it is not too large for one."""
     expected: str = ""
     """What the case expects, where that is not a pass: `fail`, `fail GC201`, `kink`."""
 

@@ -9,7 +9,7 @@ import click
 
 from gradcheck_cli import __version__
 
-COMMANDS = ("run", "selftest", "graph", "ops", "explain")
+COMMANDS = ("init", "run", "list", "validate", "selftest", "graph", "ops", "explain", "schema")
 """Modules of this package, each with its `command`."""
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

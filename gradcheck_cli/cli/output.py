@@ -23,12 +23,21 @@ Named = TypeVar("Named", "CheckResult", "FunctionResult")
 def options_for(verbose: int, output: str | None) -> Options:
     """How to write to where the report goes: a file gets plain UTF-8 as wide as it comes."""
     if output not in (None, "-"):
-        return Options(verbose)
+        return Options(verbose, root=_root())
     terminal = sys.stdout.isatty()
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     forced = bool(os.environ.get("FORCE_COLOR"))
     color = (forced or (terminal and os.environ.get("TERM") != "dumb")) and not os.environ.get("NO_COLOR")
-    return Options(verbose, color, _width(terminal), ascii_only=not encoding.startswith("utf"))
+    return Options(verbose, color, _width(terminal), not encoding.startswith("utf"), _root())
+
+
+def _root() -> str:
+    """In a CI job the repository's folder, if the working directory lies in it: reports name files from there."""
+    for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
+        folder = os.environ.get(name)
+        if folder and os.path.join(os.getcwd(), "").startswith(os.path.join(folder, "")):  # noqa: PTH109, PTH118
+            return folder
+    return ""
 
 
 def _width(terminal: bool) -> int | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, project_of, setting
 from gradcheck_cli.cli.output import Watch, options_for, write
+from gradcheck_cli.cli.parameters import files
 from gradcheck_cli.cli.signals import finish_on_signals
 from gradcheck_cli.report.report import INTERRUPTED
 
@@ -16,13 +18,15 @@ usage or an invalid spec; 3 some survived only because the inputs hide them;
 
 
 @click.command("selftest", epilog=EPILOG)
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=files)
 @click.option("-k", "keyword", default="", metavar="EXPR", help="Only cases whose function[case] matches; with --ops, ops.")
 @click.option("--ops", "of_ops", is_flag=True, help="Try the derivatives of the functions that a spec may call instead.")
 @click.option("-v", "--verbose", count=True, help="Show the kinds of every function.")
-@click.option("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
+@setting("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
 @click.option("--output-format", type=click.Choice(["full", "json"]), default="full", help="How to write it.  [default: full]")
 @click.option("-o", "--output", metavar="FILE", help="Write the report to a file.")
+@LIMIT
+@ISOLATE
 def command(
     paths: tuple[str, ...],
     keyword: str,
@@ -38,14 +42,17 @@ def command(
     from gradcheck_cli.selftest.render import render as render_selftest
     from gradcheck_cli.selftest.specs import selftest_specs
 
+    ctx = click.get_current_context()
+    project = project_of(ctx)
+    paths = paths if of_ops else paths or project.paths
     if bool(paths) == of_ops:
         raise click.UsageError("give spec files, or --ops")
     watch = Watch()
     if of_ops:
         report = selftest_ops(keyword_matcher(keyword), seed or 0, watch=watch)
     else:
-        report = selftest_specs(paths, Selection(keyword=keyword), {"seed": seed}, watch=watch)
+        report = selftest_specs(paths, Selection(keyword=keyword), {"seed": seed}, base=project.check, watch=watch)
     finish_on_signals()
     write(render_selftest(report, output_format, options_for(verbose, output)), output)
     click.echo(watch.interrupted, err=True, nl=bool(watch.interrupted))
-    click.get_current_context().exit(INTERRUPTED if watch.interrupted else report.exit_code)
+    ctx.exit(INTERRUPTED if watch.interrupted else report.exit_code)

@@ -8,7 +8,7 @@ at the cost of one more backward pass, and there is no second table that could d
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.errors import GraphError
 
-Array = np.ndarray[Any, Any]
+Array: TypeAlias = "np.ndarray[Any, Any]"
 TRANSPOSED = 1e-6
 """To what part of their terms the two sides of Re <g, J t> = Re <J' g, t> must agree. Rules of float32 are good to this; a rule
 that was not recorded as a whole is off by whole terms."""

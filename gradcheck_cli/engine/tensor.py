@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from gradcheck_cli.engine.operators import TABLE, Operand
 from gradcheck_cli.engine.versions import version_of
@@ -16,6 +15,8 @@ from gradcheck_cli.engine.views import PLACE, Extras, find_place, own_index
 from gradcheck_cli.errors import GraphError, InPlaceError
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
     from gradcheck_cli.engine.hooks import Handle, Hook
     from gradcheck_cli.engine.node import Node
 

@@ -13,14 +13,14 @@ import weakref
 from array import array as numbers
 from bisect import bisect_right
 from collections import deque
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from gradcheck_cli.engine.lines import Line, calling_line
 from gradcheck_cli.errors import InPlaceError
 
-Array = np.ndarray[Any, Any]
+Array: TypeAlias = "np.ndarray[Any, Any]"
 
 
 class _Clock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.report.clean import clean, to_ascii
+from gradcheck_cli.report.clean import one_line, to_ascii
 from gradcheck_cli.report.formats import Options
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def render(report: Report, options: Options) -> str:
             lines += [_passed(check)] if options.verbose > 0 else []
         else:
             lines += [_line(f, check) for f in check.findings if f.verdict != "note"]
-    text = "\n".join(clean(line).replace("\n", " ") for line in [*lines, summary_line(report)]) + "\n"
+    text = "\n".join(one_line(line) for line in [*lines, summary_line(report)]) + "\n"
     return to_ascii(text) if options.ascii_only else text
 
 
@@ -41,7 +41,10 @@ def summary_line(report: Report) -> str:
     words = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive", "error": "errors"}
     parts = [f"{counts[v]} {'error' if v == 'error' and counts[v] == 1 else w}" for v, w in words.items() if counts[v]]
     expected = sum(c.verdict == "pass" and c.expected.startswith("fail") for c in report.checks)
-    note = f" ({expected} found wrong, as expected)" if expected else ""
+    loose = sum(c.verdict == "pass" and any(f.code == "GC607" for f in c.findings) for c in report.checks)
+    notes = [(expected, "found wrong, as expected"), (loose, "by a loose tolerance only")]
+    said = ", ".join(f"{count} {what}" for count, what in notes if count)
+    note = f" ({said})" if said else ""
     if report.interrupted:
         return f"{', '.join([*parts, report.interrupted])} checks"
     if not parts:

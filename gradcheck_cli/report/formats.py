@@ -12,12 +12,22 @@ FORMATS = {
     "full": "one line for each check that passes; tables, mismatches and findings for the others",
     "concise": "one line for each finding, as file:line:column: code message",
     "json": "one object, stable within schema_version 1",
+    "junit": "JUnit XML: a test case for each check",
+    "sarif": "SARIF 2.1.0, for code scanning",
+    "github": "workflow commands, which GitHub Actions shows beside the lines",
+    "gitlab": "Code Quality, which GitLab shows in merge requests",
+    "markdown": "for job summaries and comments",
+    "html": "one page, with pictures of every Jacobian's error",
 }
 
-BRIEF = {"full", "concise"}
-"""Formats that show the dot-product test only where they are to be verbose, or never."""
-
-FORMAT_SUFFIXES = {".json": "json"}
+FORMAT_SUFFIXES = {
+    ".json": "json",
+    ".xml": "junit",
+    ".sarif": "sarif",
+    ".md": "markdown",
+    ".html": "html",
+    ".htm": "html",
+}
 """The format that a report file's name asks for."""
 
 PICTURES = {
@@ -32,7 +42,7 @@ PICTURE_SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid
 
 
 class Options(NamedTuple):
-    """How to render for people; formats for machines do not look at it."""
+    """How to render; most of it is for people."""
 
     verbose: int = 0
     """-1 leaves out what passed, 1 shows the tables of every check."""
@@ -40,6 +50,8 @@ class Options(NamedTuple):
     width: int | None = None
     """Columns of the terminal; None: as wide as it comes."""
     ascii_only: bool = False
+    root: str = ""
+    """The folder that files in the formats for machines are named from; the working directory where there is none."""
 
 
 def render(report: Report, format: str = "full", options: Options | None = None) -> str:

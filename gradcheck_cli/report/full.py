@@ -29,7 +29,7 @@ def render(report: Report, options: Options) -> str:
     parts = [_mistake(str(m), options) for m in report.mistakes]
     for check in report.checks:
         if check.verdict != "pass" or options.verbose > 0:
-            parts.append(_details(report, check, options))
+            parts.append(details(report, check, options))
         elif options.verbose == 0:
             parts.append(_headline(check, options))
     text = "\n".join([*parts, _summary(report, options)]) + "\n"
@@ -52,10 +52,11 @@ def _headline(check: CheckResult, options: Options) -> str:
     """`PASS  specs/a.yaml:2  quadratic  4 entries, largest relative error 1.2e-11`."""
     word, code = WORDS[check.verdict]
     place = f"{clean(check.file)}:{check.location.line}  " if check.file and check.location else ""
-    return f"{paint(f'{word:<5}', code, options)} {place}{paint(clean(check.name), '1', options)}  {_in_short(check)}"
+    return f"{paint(f'{word:<5}', code, options)} {place}{paint(clean(check.name), '1', options)}  {in_short(check)}"
 
 
-def _in_short(check: CheckResult) -> str:
+def in_short(check: CheckResult) -> str:
+    """What was found, in our own words only: no name from outside is in it."""
     codes = ", ".join(dict.fromkeys(f.code for f in check.findings if f.verdict == "fail"))
     if check.verdict == "pass" and check.expected.startswith("fail"):
         return f"found wrong, as expected ({codes})"
@@ -66,7 +67,7 @@ def _in_short(check: CheckResult) -> str:
     wrong, undecided = (sum(getattr(x, name) for x in check.inputs) for name in ("wrong", "inconclusive"))
     counts = [(wrong, "wrong"), (undecided, "undecided")]
     said = [f"{count} of {check.entries} entries {what}" for count, what in counts if count]
-    return ", ".join(said) or next((_title(f) for f in check.findings if f.verdict == check.verdict), "")
+    return ", ".join(said) or next((finding_title(f) for f in check.findings if f.verdict == check.verdict), "")
 
 
 def _measured(check: CheckResult) -> str:
@@ -79,10 +80,13 @@ def _measured(check: CheckResult) -> str:
     hiding = dict.fromkeys(f.code for f in check.findings if f.code in ("GC602", "GC606"))
     if hiding:
         special += f", but the inputs may hide errors ({', '.join(hiding)}, see -v)"
+    if any(f.code == "GC607" for f in check.findings):
+        special += ", accepted by a loose tolerance only (GC607)"
     return f"{entries}, largest relative error {worst:.1e}{special}"
 
 
-def _title(finding: Finding) -> str:
+def finding_title(finding: Finding) -> str:
+    """`GC201 Jacobian mismatch`."""
     from gradcheck_cli.check.findings import CODES
 
     return f"{finding.code} {CODES[finding.code].title}"
@@ -91,42 +95,56 @@ def _title(finding: Finding) -> str:
 # Everything.
 
 
-def _details(report: Report, check: CheckResult, options: Options) -> str:
+def details(report: Report, check: CheckResult, options: Options) -> str:
     """Headline, table of the inputs, mismatches, findings, graph, and how to repeat it; a blank line between them."""
     from gradcheck_cli.report.repeat import repeat_command
     from gradcheck_cli.report.table import paragraph, table
 
     sections = []
     if check.inputs:
-        sections.append(table(INPUT_COLUMNS, [_input_row(x) for x in check.inputs], INDENT, options))
+        sections.append(table(INPUT_COLUMNS, [input_row(x) for x in check.inputs], INDENT, options))
     for x in check.inputs:
-        for title, entries, columns in _shown_entries(x):
-            rows = [_entry_row(x.name, e, columns[-1]) for e in entries]
+        for title, entries, columns in shown_entries(x):
+            rows = [entry_row(x.name, e, columns[-1]) for e in entries]
             sections.append(f"{INDENT}{title}\n{table(columns, rows, INDENT, options)}")
-        if x.taylor is not None:
-            title = f"Taylor remainder of {clean(x.name)}: falls with h^3 where the rule is right, with h where it is wrong"
-            sections.append(f"{INDENT}{title}\n{table(TAYLOR_COLUMNS, list(_taylor_rows(x.taylor)), INDENT, options)}")
+        sections += _pictures(x, options)
     sections += [_finding(f, options) for f in check.findings]
-    facts = "\n".join(paragraph(fact, INDENT, options) for fact in _facts(check, options))
+    facts = "\n".join(paragraph(fact, INDENT, options) for fact in facts_of(check, options))
     command = repeat_command(report, check)
     closing = [*([facts] if facts else []), *([f"{INDENT}repeat: {clean(command)}"] if command else [])]
     sections += ["\n".join(closing)] if closing else []
     return "\n\n".join(["\n".join([_headline(check, options), *sections[:1]]), *sections[1:]]) + "\n"
 
 
+def _pictures(x: InputResult, options: Options) -> Iterator[str]:
+    """Where the wrong entries lie, if they are more than are listed; and the Taylor remainder, where it was asked for."""
+    from gradcheck_cli.report.plots import heat_map, taylor_plot
+    from gradcheck_cli.report.table import paragraph, table
+
+    if max(x.wrong, x.inconclusive) > ROWS:
+        yield from filter(None, [heat_map(x, INDENT, options)])
+    if x.taylor is not None:
+        title = f"Taylor remainder of {clean(x.name)}: falls with h^3 where the rule is right, with h where it is wrong"
+        numbers = table(TAYLOR_COLUMNS, list(_taylor_rows(x.taylor)), INDENT, options)
+        yield f"{paragraph(title, INDENT, options)}\n{numbers}"
+        yield from filter(None, [taylor_plot(x.taylor, INDENT, options)])
+
+
 INPUT_COLUMNS = ("input", "entries", "max abs\nerror", "max rel\nerror", "at", "error\nbound", "verdict")
 
 
-def _input_row(x: InputResult) -> list[str]:
+def input_row(x: InputResult) -> list[str]:
+    """The cells of `INPUT_COLUMNS`."""
     shape = f" ({','.join(map(str, x.shape))})" if x.shape else ""
     count = f"{x.checked}" if x.checked == x.entries else f"{x.checked} of {x.entries}"
-    at = f"{_place(x.worst.output, x.worst.output_index)}, {_input_place(x.name, x.worst)}" if x.worst else ""
+    at = f"{place_name(x.worst.output, x.worst.output_index)}, {input_place(x.name, x.worst)}" if x.worst else ""
     counts = [(x.wrong, "wrong"), (x.inconclusive, "open"), (x.kinks, "on a kink")]
     verdict = ", ".join([WORDS[x.verdict][0], *(f"{count} {what}" for count, what in counts if count)])
     return [x.name + shape, count, f"{x.max_abs_error:.1e}", f"{x.max_rel_error:.1e}", at, f"{x.bound:.1e}", verdict]
 
 
-def _shown_entries(x: InputResult) -> Iterator[tuple[str, tuple[Entry, ...], tuple[str, ...]]]:
+def shown_entries(x: InputResult) -> Iterator[tuple[str, tuple[Entry, ...], tuple[str, ...]]]:
+    """What is wrong, and what is open: a title, the worst entries, and the columns to show."""
     mismatches = ("mismatches", x.wrong, x.mismatches, "rel error")
     left_open = ("entries left open", x.inconclusive, x.undecided, "resolution")
     for kind, count, entries, last in (mismatches, left_open):
@@ -150,24 +168,27 @@ def _taylor_rows(view: Taylor) -> Iterator[list[str]]:
         yield [f"{view.h[k]:.1e}", f"{view.remainder[k]:.1e}", power, f"{view.relative[k]:.1e}"]
 
 
-def _entry_row(name: str, e: Entry, last: str) -> list[str]:
-    claimed, numeric = _apart(e.claimed, e.numeric)
+def entry_row(name: str, e: Entry, last: str) -> list[str]:
+    """The cells of `ENTRY_COLUMNS`, and of the column `last`: `rel error` or `resolution`."""
+    claimed, numeric = apart(e.claimed, e.numeric)
     bound = "" if e.error_bound != e.error_bound else f"{e.error_bound:.1e}"
     measure = e.relative_error if last == "rel error" else e.resolution
-    return [_input_place(name, e), _place(e.output, e.output_index), claimed, numeric, bound, f"{measure:.1e}"]
+    return [input_place(name, e), place_name(e.output, e.output_index), claimed, numeric, bound, f"{measure:.1e}"]
 
 
-def _apart(a: float, b: float) -> tuple[str, str]:
+def apart(a: float, b: float) -> tuple[str, str]:
     """Both numbers with as many digits as it takes to see that they differ, at least ten."""
     digits = next((n for n in range(10, 17) if a != a or b != b or f"{a:.{n - 3}g}" != f"{b:.{n - 3}g}"), 17)
     return f"{a:.{digits}g}", f"{b:.{digits}g}"
 
 
-def _input_place(name: str, e: Entry) -> str:
-    return _place(name, e.input_index) + (f".{e.part}" if e.part else "")
+def input_place(name: str, e: Entry) -> str:
+    """`x[1,2]`, `z[0].im`."""
+    return place_name(name, e.input_index) + (f".{e.part}" if e.part else "")
 
 
-def _place(name: str, index: tuple[int, ...]) -> str:
+def place_name(name: str, index: tuple[int, ...]) -> str:
+    """`out[0]`; of a number without axes the name."""
     return f"{name}[{','.join(map(str, index))}]" if index else name
 
 
@@ -175,14 +196,15 @@ def _finding(finding: Finding, options: Options) -> str:
     from gradcheck_cli.report.table import paragraph
 
     place = f"  {clean(str(finding.location))}" if finding.location else ""
-    title = paint(f"{_title(finding)}{place}", WORDS.get(finding.verdict, ("", "36"))[1], options)
+    title = paint(f"{finding_title(finding)}{place}", WORDS.get(finding.verdict, ("", "36"))[1], options)
     causes = [f"likely cause: {d.message}" for d in finding.diagnosis]
     return "\n".join([f"{INDENT}{title}", *(paragraph(text, INDENT * 2, options) for text in (finding.message, *causes))])
 
 
-def _facts(check: CheckResult, options: Options) -> Iterator[str]:
+def facts_of(check: CheckResult, options: Options) -> Iterator[str]:
+    """Graph, method and work, where anything was done; more where more was asked for."""
     if not check.forward_evaluations:
-        return  # nothing was done
+        return
     g = check.graph
     ops = ", ".join(f"{name} {count}" for name, count in list(g.ops.items())[:8])
     yield (

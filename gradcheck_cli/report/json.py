@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from gradcheck_cli.report.clean import for_json
 from gradcheck_cli.report.formats import Options
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 
 def render(report: Report, options: Options) -> str:
     """The object as text."""
-    return json.dumps(as_dict(report), indent=1, allow_nan=False) + "\n"
+    return for_json(as_dict(report))
 
 
 def as_dict(report: Report) -> dict[str, Any]:

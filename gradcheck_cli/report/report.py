@@ -79,6 +79,7 @@ class Report:
 
     def raise_if_failed(self) -> None:
         """Raise VerificationError, with the findings in its text, unless the report is ok."""
+        __tracebackhide__ = True  # pytest shows the caller
         if not self.ok:
             raise VerificationError(repr(self))
 

@@ -29,13 +29,14 @@ def selftest_specs(
     selection: Selection | None = None,
     options: Mapping[str, Any] | None = None,
     *,
+    base: Mapping[str, Any] | None = None,
     most: int | None = None,
     watch: Watch | None = None,
 ) -> SelftestReport:
     """Corrupt every rule of the files; with `most` only so many times for each function, in as many ways as that allows."""
     overrides = {n: v for n, v in (options or {}).items() if v is not None}
     settings_from(overrides)
-    planned, mistakes = plan(paths, selection or Selection())
+    planned, mistakes = plan(paths, selection or Selection(), base)
     by_function: dict[tuple[str, str], list[Planned]] = {}
     for item in planned:
         by_function.setdefault((item.file.path, item.function.name), []).append(item)

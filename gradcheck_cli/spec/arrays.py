@@ -21,7 +21,8 @@ def read_nested(fields: Fields, node: Node, what: str, leaf: Callable[[Scalar], 
     count = _count(node)
     if count > limits.LITERAL_ELEMENTS:
         message = f"{what} has at most {limits.LITERAL_ELEMENTS} elements; found {count}"
-        fields.complain(node, message, "put the array into a file: {file: x.npy}")
+        hint = limits.hint("LITERAL_ELEMENTS", count, "put the array into a file: {file: x.npy}")
+        fields.complain(node, message, hint)
         return None
     before = len(fields.mistakes)
     value, shape = _nested(fields, node, what, leaf)

@@ -17,7 +17,8 @@ from gradcheck_cli.engine.modes import MODE
 from gradcheck_cli.engine.node import tensor_at
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
-from gradcheck_cli.errors import RuleError, SpecError
+from gradcheck_cli.errors import Mistake, RuleError, SpecError
+from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.language.pieces import SEQUENCES
 from gradcheck_cli.spec.language.statics import as_array
 from gradcheck_cli.spec.model import Case, CheckOptions, FunctionSpec, SpecFile
@@ -184,7 +185,8 @@ class Functions(dict[str, SpecFunction]):
 def settings_of(options: CheckOptions, overrides: Mapping[str, Any]) -> Settings:
     """A case's options, under those of the command line."""
     given = {n: v for n, v in options._asdict().items() if v is not None}
-    return Settings(**{**given, **{n: v for n, v in overrides.items() if v is not None}})
+    given |= {n: v for n, v in overrides.items() if v is not None}
+    return Settings(**given, largest=limits.JACOBIAN_ENTRIES)
 
 
 def points_of(case: Case, overrides: Mapping[str, Any]) -> int:
@@ -229,6 +231,10 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
 def case_inputs(file: SpecFile, spec: FunctionSpec, case: Case, seed: int = 0, point: int = 0) -> list[Input]:
     """A case's inputs, drawn where they are. Raises SpecError where they cannot be had."""
     rule = spec.backward
+    count = sum(x.size(case.constants) for x in case.inputs.values())
+    if count > limits.CASE_ELEMENTS:
+        message = f"the inputs of a case have at most {limits.CASE_ELEMENTS:,} elements; found {limits.count(count)}"
+        raise SpecError([Mistake(case.location, message, limits.hint("CASE_ELEMENTS", count))])
     return [
         Input(
             name,

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradcheck_cli.check.tolerances import FIXED_STEP
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.constants import kind_of, read_constant
 from gradcheck_cli.spec.document import Mapping, Node, Scalar, quote
 from gradcheck_cli.spec.draft import Draft
 from gradcheck_cli.spec.draws import axis_problem, check_shape
 from gradcheck_cli.spec.input_forms import read_input
+from gradcheck_cli.spec.keys import Key, ref
 from gradcheck_cli.spec.model import Case, CheckOptions, Constant, Expectation, InputSpec
 from gradcheck_cli.spec.names import problem_with_label
 from gradcheck_cli.spec.options import read_expectation, read_options
 
-KEYS = ("inputs", "constants", "check", "expect")
+KEYS = {
+    "inputs": Key("Inputs that take the place of the function's own, each one whole.", ref("inputs")),
+    "constants": Key("Constants that take the place of the function's own.", ref("constants")),
+    "check": Key("How to check this case.", ref("check")),
+    "expect": Key("The verdict that is wanted of this case.", ref("expect")),
+}
 
 
 def read_cases(draft: Draft, defaults: CheckOptions) -> tuple[Case, ...]:
     """All cases, `default` first; what is wrong is reported and left out."""
     fields = draft.fields
-    options = read_options(fields, draft.entries.get("check"), "check").over(defaults)
+    options = _options(draft, draft.key, draft.entries.get("check"), "check", defaults)
     expect = read_expectation(fields, draft.entries.get("expect")) or Expectation()
     inputs = {name: spec for name, spec in draft.inputs.items() if spec is not None}
     cases = [Case("default", fields.location(draft.key), inputs, draft.constants, options, expect)]
     if "cases" in draft.entries:
         mapping = fields.mapping(draft.entries["cases"], "cases", "a mapping from names to cases")
-        if mapping is not None and fields.few(mapping, "cases", limits.CASES):
+        if mapping is not None and fields.few(mapping, "CASES"):
             cases += [_read_case(draft, mapping.keys[name], node, cases[0]) for name, node in mapping.entries.items()]
     return tuple(cases)
 
@@ -45,9 +52,18 @@ def _read_case(draft: Draft, key: Scalar, node: Node, base: Case) -> Case:
     if inputs and not any(spec.requires_grad for spec in inputs.values()) and draft.differentiable:
         fields.complain(key, f"{what}: no input requires a gradient, so there is nothing to check")
     _check_inherited(draft, key, entries, constants)
-    options = read_options(fields, entries.get("check"), f"check of {what}").over(base.check)
+    options = _options(draft, key, entries.get("check"), f"check of {what}", base.check)
     expect = read_expectation(fields, entries.get("expect")) or base.expect
     return Case(key.value, fields.location(key), inputs, constants, options, expect)
+
+
+def _options(draft: Draft, key: Scalar, node: Node | None, what: str, base: CheckOptions) -> CheckOptions:
+    """The options of a case, once the tolerance that goes with a fixed step is not too loose."""
+    options = read_options(draft.fields, node, what).over(base)
+    if options.eps is not None and options.rtol is None and FIXED_STEP[0] > limits.RTOL:
+        message = f"rtol must be at most {limits.RTOL}; with eps it is {FIXED_STEP[0]} where nothing is said"
+        draft.fields.complain(node or key, message, limits.hint("RTOL", FIXED_STEP[0]))
+    return options
 
 
 def _overrides(draft: Draft, what: str, node: Node | None, kind: str, known: dict[str, Any]) -> dict[str, Node]:

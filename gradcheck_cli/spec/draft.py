@@ -9,16 +9,30 @@ from gradcheck_cli.spec.constants import read_constant
 from gradcheck_cli.spec.document import Mapping, Node, Scalar, quote
 from gradcheck_cli.spec.fields import Fields
 from gradcheck_cli.spec.input_forms import read_input
+from gradcheck_cli.spec.keys import BOOLEAN, EXPRESSION, LINE, Key, named, ref, required
 from gradcheck_cli.spec.model import Constant, InputSpec, Rule
 from gradcheck_cli.spec.names import problem_with_argument, problem_with_function
 
 if TYPE_CHECKING:
     from gradcheck_cli.spec.expressions import Program
 
-KEYS = (
-    "inputs", "forward", "backward", "constants", "outputs", "jvp",
-    "cases", "check", "expect", "surrogate", "doc", "source",
-)  # fmt: skip
+BACKWARD = {"anyOf": [{"type": "string", "pattern": "return"}, named("argumentName", EXPRESSION)]}
+OUTPUTS = {"anyOf": [ref("outputName"), {"type": "array", "items": ref("outputName"), "minItems": 1, "uniqueItems": True}]}
+
+KEYS = {
+    "inputs": Key("The function's arguments, in order, and the values at which it is checked.", ref("inputs"), required=True),
+    "forward": Key("An expression, or a block of statements that ends in return.", EXPRESSION, required=True),
+    "backward": Key("The rule: an expression for each input, or a block that returns all gradients.", BACKWARD),
+    "constants": Key("Values that never change and are not differentiated: numbers, strings, lists.", ref("constants")),
+    "outputs": Key("Names for several outputs.", OUTPUTS),
+    "jvp": Key("A forward rule: the tangents of the outputs, from t_x for each input x.", EXPRESSION),
+    "cases": Key("Further sets of inputs and constants.", named("caseName", ref("case"))),
+    "check": Key("How to check.", ref("check")),
+    "expect": Key("The verdict that is wanted.", ref("expect")),
+    "surrogate": Key("true: the rule is not the derivative on purpose.", BOOLEAN),
+    "doc": Key("One line: what the function is.", LINE),
+    "source": Key("One line: where the rule comes from.", LINE),
+}
 
 
 class Draft:
@@ -59,7 +73,7 @@ def read_draft(fields: Fields, key: Scalar, node: Node) -> Draft | None:
         draft.constants = _read_named(
             fields, "constant", entries["constants"], lambda what, _, value: read_constant(fields, what, value)
         )
-    fields.required(key, f"function {quote(key.value)}", node, ("inputs", "forward"))
+    fields.required(key, f"function {quote(key.value)}", node, required(KEYS))
     if "inputs" in entries:
         draft.inputs = _read_named(
             fields, "input", entries["inputs"], lambda _, name, value: read_input(fields, name, value, draft.constants)

@@ -84,7 +84,9 @@ def check_shape(fields: Fields, what: str, node: Node, spec: InputSpec, constant
     shape = spec.resolved_shape(dict(constants))
     size = math.prod(shape)
     if size > limits.INPUT_ELEMENTS:
-        fields.complain(node, f"{what} has at most {limits.INPUT_ELEMENTS} elements; shape {list(shape)} has {size}")
+        found = f"shape {list(shape)} has {size}" if size <= limits.MOST else "its shape has far more"
+        message = f"{what} has at most {limits.INPUT_ELEMENTS} elements; {found}"
+        fields.complain(node, message, limits.hint("INPUT_ELEMENTS", size))
     if (spec.structure or spec.kind == "spd") and (len(shape) < 2 or shape[-1] != shape[-2]):
         reason = "spd" if spec.kind == "spd" else f"structure: {spec.structure}"
         fields.complain(node, f"{what} must end in two equal axes for {reason}; its shape is {list(shape)}")
@@ -102,6 +104,8 @@ def axis_problem(name: str, constants: Mapping[str, Constant]) -> str:
 def _uniform(fields: Fields, what: str, node: Node | None) -> dict[str, Any]:
     assert node is not None
     low, high = read_pair(fields, f"{what}: uniform", node, "low", "high")
+    if high - low == float("inf"):
+        fields.complain(node, f"{what}: uniform: high - low must fit into float64; found [{low:g}, {high:g}]")
     return {"low": low, "high": high}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
 from gradcheck_cli.errors import Location, did_you_mean
@@ -52,10 +52,10 @@ class Fields:
             self.expected(node, what, must)
         return None
 
-    def keyed(self, node: Node, what: str, keys: tuple[str, ...]) -> dict[str, Node] | None:
+    def keyed(self, node: Node, what: str, keys: Collection[str]) -> dict[str, Node] | None:
         """The entries of a mapping that has no other keys than these."""
         if not isinstance(node, Mapping):
-            self.expected(node, what, f"a mapping with keys such as {', '.join(keys[:3])}")
+            self.expected(node, what, f"a mapping with keys such as {', '.join(islice(keys, 3))}")
             return None
         for name, key in node.keys.items():
             if name not in keys:
@@ -78,9 +78,10 @@ class Fields:
         if node.is_null or not node.value.strip():
             self.expected(node, what, must)
             return None
-        if len(node.value) > limits.EXPRESSION_CHARACTERS:
-            message = f"{what} has at most {limits.EXPRESSION_CHARACTERS} characters; found {len(node.value)}"
-            self.complain(node, message)
+        found = len(node.value)
+        if found > limits.EXPRESSION_CHARACTERS:
+            message = f"{what} has at most {limits.EXPRESSION_CHARACTERS} characters; found {found}"
+            self.complain(node, message, limits.hint("EXPRESSION_CHARACTERS", found))
             return None
         return Text(node.value, self.source, node.line, node.column, node.style)
 
@@ -129,12 +130,12 @@ class Fields:
         self.expected(node, what, f"one of {', '.join(options)}", hint)
         return None
 
-    def few(self, node: Mapping, what: str, most: int) -> bool:
-        """Whether a mapping has at most `most` entries."""
-        if len(node.entries) <= most:
-            return True
-        self.complain(node, f"{what}: at most {most} are allowed; found {len(node.entries)}")
-        return False
+    def few(self, node: Mapping, limit: str) -> bool:
+        """Whether a mapping has no more entries than the limit of that name."""
+        most, found = getattr(limits, limit), len(node.entries)
+        if found > most:
+            self.complain(node, f"{limit.lower()}: at most {most} are allowed; found {found}", limits.hint(limit, found))
+        return bool(found <= most)
 
     def _comment_after(self, node: Node) -> bool:
         return self.source.line(node.line)[node.column - 1 :].lstrip().startswith("#")

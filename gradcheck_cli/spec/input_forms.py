@@ -9,12 +9,29 @@ from gradcheck_cli.spec.arrays import leaf_reader, leaves, matrices, read_nested
 from gradcheck_cli.spec.document import Node, Scalar, Sequence, quote
 from gradcheck_cli.spec.draws import DRAW_READERS, DTYPES_OF, check_shape, read_pair, read_shape
 from gradcheck_cli.spec.fields import Fields
+from gradcheck_cli.spec.keys import BOOLEAN, INTEGER, NUMBER, Key, pair, ref
 from gradcheck_cli.spec.model import Constant, InputSpec
 
-DRAWS = ("uniform", "normal", "spd", "integers")
-KEYS = ("value", "shape", "file", *DRAWS, "dtype", "requires_grad", "structure", "bounds")
 DTYPES = ("float64", "float32", "int64", "int", "bool", "complex128")
 STRUCTURES = ("symmetric", "lower")
+
+SOURCES = {
+    "value": Key("The array, written out.", ref("value")),
+    "shape": Key("Drawn at random; lengths of axes, or names of integer constants.", ref("shape")),
+    "file": Key("An .npy file in the spec's folder or below it.", {"type": "string", "pattern": r"^[^/\\:].*\.npy$"}),
+}
+DRAWS = {
+    "uniform": Key("[low, high]", pair(NUMBER, NUMBER)),
+    "normal": Key("[mean, standard deviation]", pair(NUMBER, {**NUMBER, "exclusiveMinimum": 0})),
+    "spd": Key("Symmetric positive definite, with this condition number.", {**NUMBER, "minimum": 1}),
+    "integers": Key("[low, high] of whole numbers, high exclusive.", pair(INTEGER, INTEGER)),
+}
+KEYS = SOURCES | DRAWS | {
+    "dtype": Key("The dtype. Default: float64; int64 for integers.", {"enum": list(DTYPES)}),
+    "requires_grad": Key("false takes the input out of the check.", BOOLEAN),
+    "structure": Key("Only such matrices are inputs.", {"enum": list(STRUCTURES)}),
+    "bounds": Key("[low, high]: where the function is defined; .inf and -.inf for open ends.", pair(NUMBER, NUMBER)),
+}  # fmt: skip
 
 
 def read_input(fields: Fields, name: str, node: Node, constants: Mapping[str, Constant]) -> InputSpec | None:
@@ -41,7 +58,7 @@ def _form(
     fields: Fields, what: str, node: Node, entries: dict[str, Node], constants: Mapping[str, Constant]
 ) -> dict[str, Any] | None:
     """The fields of an InputSpec for the mapping form."""
-    sources = [key for key in ("value", "file", "shape") if key in entries]
+    sources = [key for key in SOURCES if key in entries]
     if len(sources) != 1:
         found = " and ".join(sources) if sources else f"only {', '.join(entries)}" if entries else "an empty mapping"
         fields.complain(node, f"{what} must have one of value, shape, file; found {found}")

@@ -13,16 +13,21 @@ from gradcheck_cli.spec.compiling import Functions, words
 from gradcheck_cli.spec.document import Node, Source
 from gradcheck_cli.spec.draft import Draft, read_draft
 from gradcheck_cli.spec.fields import Fields
+from gradcheck_cli.spec.keys import INTEGER, Key, named, ref, required
 from gradcheck_cli.spec.mistakes import Halt, Mistakes
 from gradcheck_cli.spec.model import Case, CheckOptions, FunctionSpec, SpecFile
-from gradcheck_cli.spec.options import KEYS as OPTIONS
-from gradcheck_cli.spec.options import read_options
+from gradcheck_cli.spec.options import OPTIONS, read_options
 from gradcheck_cli.spec.outputs import compile_forward, forward_text
 from gradcheck_cli.spec.rules import compile_rules
 from gradcheck_cli.spec.yaml_reader import read_tree
 
-KEYS = ("functions", "defaults", "version")
+KEYS = {
+    "functions": Key("The functions to check, by name.", named("functionName", ref("function")), required=True),
+    "defaults": Key("What holds for every function that says nothing else.", ref("defaults")),
+    "version": Key("The version of the spec language.", {**INTEGER, "const": 1}),
+}
 
+NOTHING = CheckOptions()
 OWN_NAME_HINT = "a file's own name wins over the language's function of that name; call it something else"
 
 
@@ -31,24 +36,24 @@ def load(path: str | os.PathLike[str]) -> SpecFile:
     return loads(read(os.fspath(path)), os.fspath(path))
 
 
-def loads(text: str, path: str = "<stdin>") -> SpecFile:
-    """The spec that `text` holds; `path` is what messages call it. Raises SpecError."""
+def loads(text: str, path: str = "<stdin>", base: CheckOptions = NOTHING) -> SpecFile:
+    """The spec that `text` holds; messages call it `path`, and `base` holds where it says nothing. Raises SpecError."""
     size = len(text.encode("utf-8", "replace"))
     if size > limits.FILE_BYTES:
-        raise _unreadable(path, f"a spec has at most {limits.FILE_BYTES} bytes; this one has {size}")
+        raise _too_large(path, size)
     source, mistakes = Source(path, text), Mistakes()
     functions: dict[str, FunctionSpec] = {}
     try:
         tree = read_tree(source, mistakes)
         if tree is not None:
-            functions = _read_file(Fields(source, mistakes), tree)
+            functions = _read_file(Fields(source, mistakes), tree, base)
         elif not mistakes:
             mistakes.append(Mistake(Location(path, 1, 1), "a spec must have functions; this one is empty"))
     except Halt:
         pass
     if mistakes:
         raise SpecError(mistakes)
-    return SpecFile(path, functions, text)
+    return SpecFile(path, functions, text, base=base)
 
 
 def read(path: str) -> str:
@@ -60,13 +65,18 @@ def read(path: str) -> str:
             raise _unreadable(path, f"a spec must be a file; this is {kind}")
         with open(path, "rb") as file:  # noqa: PTH123
             data = file.read(limits.FILE_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise _unreadable(path, f"cannot be read: {error.strerror}") from None
     except ValueError:
         raise _unreadable(path, "cannot be read: the path holds a NUL character") from None
+    return decoded(path, data, size)
+
+
+def decoded(path: str, data: bytes, size: int) -> str:
+    """The text of a file's first bytes, all of them unless it is too large. Raises SpecError."""
     if len(data) > limits.FILE_BYTES:
-        size = os.stat(path).st_size  # noqa: PTH116
-        raise _unreadable(path, f"a spec has at most {limits.FILE_BYTES} bytes; this one has {size}")
+        raise _too_large(path, size)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -78,23 +88,28 @@ def read(path: str) -> str:
         raise SpecError([source.mistake(location, message, hint)]) from None
 
 
-def _unreadable(path: str, message: str) -> SpecError:
-    return SpecError([Mistake(Location(path, 1, 1), message)])
+def _unreadable(path: str, message: str, hint: str = "") -> SpecError:
+    return SpecError([Mistake(Location(path, 1, 1), message, hint)])
 
 
-def _read_file(fields: Fields, tree: Node) -> dict[str, FunctionSpec]:
+def _too_large(path: str, size: int) -> SpecError:
+    message = f"a spec has at most {limits.FILE_BYTES} bytes; this one has {size}"
+    return _unreadable(path, message, limits.hint("FILE_BYTES", size))
+
+
+def _read_file(fields: Fields, tree: Node, base: CheckOptions) -> dict[str, FunctionSpec]:
     """The functions of the file's tree; what is wrong is reported and left out."""
     entries = fields.keyed(tree, "a spec", KEYS)
     if entries is None:
         return {}
     if "version" in entries:
         fields.integer(entries["version"], "version", "1", lambda v: v == 1)
-    defaults = _read_defaults(fields, entries.get("defaults"))
-    fields.required(tree, "a spec", tree, ("functions",))
+    defaults = _read_defaults(fields, entries.get("defaults")).over(base)
+    fields.required(tree, "a spec", tree, required(KEYS))
     if "functions" not in entries:
         return {}
     mapping = fields.mapping(entries["functions"], "functions", "a mapping from names to functions")
-    if mapping is None or not fields.few(mapping, "functions", limits.FUNCTIONS):
+    if mapping is None or not fields.few(mapping, "FUNCTIONS"):
         return {}
     found = [read_draft(fields, mapping.keys[name], node) for name, node in mapping.entries.items()]
     drafts = {draft.name: draft for draft in found if draft is not None}

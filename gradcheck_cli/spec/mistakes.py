@@ -17,7 +17,7 @@ class Mistakes(list[Mistake]):
         """Add one; raises Halt once there are enough."""
         if len(self) == limits.MISTAKES:
             note = f"further mistakes are not shown: at most {limits.MISTAKES} are"
-            super().append(Mistake(self[-1].location, note))
+            super().append(Mistake(self[-1].location, note, limits.hint("MISTAKES", 2 * limits.MISTAKES)))
         if len(self) > limits.MISTAKES:
             raise Halt
         super().append(mistake)

@@ -147,3 +147,5 @@ class SpecFile(NamedTuple):
     """What was read, before it was translated."""
     folder: str = ""
     """Where its array files are; empty: beside it."""
+    base: CheckOptions = CheckOptions()
+    """What holds where the file says nothing."""

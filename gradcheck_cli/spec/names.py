@@ -19,7 +19,7 @@ LIBRARIES = frozenset({"np", "numpy"})
 def problem_with(name: str) -> str:
     """Why `name` cannot be used in expressions at all; empty when it can."""
     if len(name) > limits.NAME_CHARACTERS:
-        return f"has {len(name)} characters, at most {limits.NAME_CHARACTERS} are allowed"
+        return _too_long(name)
     if not (name.isascii() and name.isidentifier()):
         return "is not a name: letters, digits and _, the first no digit"
     if iskeyword(name):
@@ -48,8 +48,13 @@ def problem_with_label(name: str) -> str:
     if not name.strip() or name != name.strip():
         return "must be a name without spaces around it"
     if len(name) > limits.NAME_CHARACTERS:
-        return f"has {len(name)} characters, at most {limits.NAME_CHARACTERS} are allowed"
+        return _too_long(name)
     return "" if name.isprintable() else "holds characters that do not print"
+
+
+def _too_long(name: str) -> str:
+    more = limits.aside("NAME_CHARACTERS", len(name))
+    return f"has {len(name)} characters, at most {limits.NAME_CHARACTERS} are allowed{more}"
 
 
 def cotangents(outputs: tuple[str, ...]) -> dict[str, int]:

@@ -3,71 +3,114 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradcheck_cli.errors import did_you_mean
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.document import Node, Scalar, quote
 from gradcheck_cli.spec.fields import Fields
+from gradcheck_cli.spec.keys import Fragment
 from gradcheck_cli.spec.model import CheckOptions, Expectation
 
-MODES = ("full", "projected")
-KINKS = ("subgradient", "fail", "skip")
 VERDICTS = ("pass", "fail", "kink")
 
-_LARGEST_SEED = 2**63 - 1
-
-_Reader = Callable[[Fields, Node, str], Any]
-
-
-def _rtol(fields: Fields, node: Node, what: str) -> float | None:
-    return fields.number(node, what, "a number between 0 and 1", lambda v: 0 < v < 1)
-
-
-def _atol(fields: Fields, node: Node, what: str) -> float | None:
-    return fields.number(node, what, "a finite number, 0 or more", lambda v: 0 <= v < math.inf)
+_ENDS: dict[str, Callable[[Any, Any], bool]] = {
+    "minimum": operator.ge,
+    "exclusiveMinimum": operator.gt,
+    "maximum": operator.le,
+    "exclusiveMaximum": operator.lt,
+}
 
 
-def _eps(fields: Fields, node: Node, what: str) -> float | None:
-    return fields.number(node, what, "a finite number greater than 0", lambda v: 0 < v < math.inf)
+class Option(NamedTuple):
+    """One option of a check."""
+
+    doc: str
+    must: str
+    """What a value must be, in words."""
+    schema: Fragment
+    """The same for machines: `enum`, or `type` and the ends of a range."""
+    limit: str = ""
+    """The limit that a spec's value must keep to."""
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is what it must be."""
+        try:
+            if isinstance(value, bool) or ("enum" in self.schema and value not in self.schema["enum"]):
+                return False
+            if self.schema["type"] == "integer":
+                operator.index(value)
+            elif self.schema["type"] == "number" and (isinstance(value, str) or not math.isfinite(value)):
+                return False
+            return all(test(value, self.schema[end]) for end, test in _ENDS.items() if end in self.schema)
+        except (TypeError, ValueError, OverflowError):
+            return False
+
+    def read(self, fields: Fields, node: Node, what: str) -> Any:
+        """The value in a spec; None where it is wrong, which is reported."""
+        if self.schema["type"] == "string":
+            return fields.choice(node, what, tuple(self.schema["enum"]))
+        read: Callable[..., Any] = fields.integer if self.schema["type"] == "integer" else fields.number
+        value = read(node, what, self.must, self.holds)
+        if value is not None and self.limit and value > getattr(limits, self.limit):
+            message = f"{what} must be at most {getattr(limits, self.limit)}; found {quote(str(value))[1:-1]}"
+            fields.complain(node, message, limits.hint(self.limit, value))
+        return value
 
 
-def _order(fields: Fields, node: Node, what: str) -> int | None:
-    return fields.integer(node, what, "1 or 2", lambda v: v in (1, 2))
-
-
-def _points(fields: Fields, node: Node, what: str) -> int | None:
-    must = f"a whole number from 1 to {limits.POINTS}"
-    return fields.integer(node, what, must, lambda v: 1 <= v <= limits.POINTS)
-
-
-def _mode(fields: Fields, node: Node, what: str) -> str | None:
-    return fields.choice(node, what, MODES)
-
-
-def _kinks(fields: Fields, node: Node, what: str) -> str | None:
-    return fields.choice(node, what, KINKS)
-
-
-def _seed(fields: Fields, node: Node, what: str) -> int | None:
-    return fields.integer(node, what, "a whole number from 0 to 2**63 - 1", lambda v: 0 <= v <= _LARGEST_SEED)
-
-
-_READERS: dict[str, _Reader] = {
-    "rtol": _rtol, "atol": _atol, "eps": _eps, "order": _order,
-    "points": _points, "mode": _mode, "kinks": _kinks, "seed": _seed,
+OPTIONS: dict[str, Option] = {
+    "rtol": Option(
+        "Largest relative error of an entry that counts as agreement. Default: 1e-7; 1e-3 with eps.",
+        "a number between 0 and 1",
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        "RTOL",
+    ),
+    "atol": Option(
+        "Absolute floor of the tolerance, in output units per input unit. Default: 0; 1e-5 with eps.",
+        "a finite number, 0 or more",
+        {"type": "number", "minimum": 0},
+    ),
+    "eps": Option(
+        "A fixed step: plain central differences and an allclose verdict. Default: adaptive steps.",
+        "a finite number greater than 0",
+        {"type": "number", "exclusiveMinimum": 0},
+    ),
+    "order": Option(
+        "2: the derivative of the rule is checked too. Default: 1.", "1 or 2", {"type": "integer", "enum": [1, 2]}
+    ),
+    "points": Option(
+        "How many draws of the inputs are tried, until one is found wrong. Default: 1.",
+        "a whole number, 1 or more",
+        {"type": "integer", "minimum": 1},
+        "POINTS",
+    ),
+    "mode": Option(
+        "full: every Jacobian entry. projected: one random combination for each block of entries. Default: by size.",
+        "'full' or 'projected'",
+        {"type": "string", "enum": ["full", "projected"]},
+    ),
+    "kinks": Option(
+        "subgradient: any value between the one-sided slopes passes. fail, skip: what else to do with them.",
+        "'subgradient' or 'fail' or 'skip'",
+        {"type": "string", "enum": ["subgradient", "fail", "skip"]},
+    ),
+    "seed": Option(
+        "Base seed of drawn inputs. Default: 0.",
+        "a whole number from 0 to 2**63 - 1",
+        {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
+    ),
 }  # fmt: skip
-
-KEYS = tuple(_READERS)
+"""What a `check:` block may say."""
 
 
 def read_options(fields: Fields, node: Node | None, what: str) -> CheckOptions:
     """The options of a `check:` block; what is wrong is reported and left out."""
     if node is None:
         return CheckOptions()
-    entries = fields.keyed(node, what, KEYS) or {}
-    return CheckOptions(**{name: _READERS[name](fields, entry, name) for name, entry in entries.items()})
+    entries = fields.keyed(node, what, OPTIONS) or {}
+    return CheckOptions(**{name: OPTIONS[name].read(fields, entry, name) for name, entry in entries.items()})
 
 
 def read_expectation(fields: Fields, node: Node | None) -> Expectation | None:

@@ -19,10 +19,11 @@ from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.recheck import remembering
 from gradcheck_cli.check.result import CheckResult
-from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.errors import GradcheckError, SpecError
 from gradcheck_cli.spec.additions import FIRST, LATER, additions
 from gradcheck_cli.spec.build import points_of, problem_at, with_rules
 from gradcheck_cli.spec.edits import Edit, edits
+from gradcheck_cli.spec.language.program import metered
 from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
 from gradcheck_cli.spec.rule_texts import Recompiler, RuleText, name_groups, rule_texts
 from gradcheck_cli.spec.screen import Screen
@@ -46,6 +47,8 @@ LARGE = 20_000
 """Jacobian entries from which on that check is by random projections, not entry by entry."""
 ALTERNATIVES = 3
 """If more edits mend a rule than this, none of them says where the mistake is."""
+SHARE = 0.5
+"""What the search may take, of what a check may (`limits.CHECK_ELEMENTS`)."""
 COARSE = 1e-4
 """With a larger `rtol` a check says too little of what an edit mends."""
 
@@ -67,7 +70,10 @@ def mended(result: CheckResult, wrong: Wrong) -> CheckResult:
     if wrong.problem.surrogate or settings.eps is not None or settings.tolerances()[0] > COARSE:
         return result
     try:
-        return _with_edits(result, wrong)
+        with metered(SHARE):
+            return _with_edits(result, wrong)
+    except SpecError:  # the trials together take more than they may
+        return result
     except Exception as error:
         message = f"looking for an edit that mends the rule ended with {type(error).__name__}: {error}"
         return replace(result, findings=(*result.findings, Finding("GC604", message, wrong.problem.location)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 from zlib import crc32
 
@@ -76,27 +77,44 @@ def _load(spec: InputSpec, folder: str) -> Array:
         if not real.is_relative_to(place.resolve()) or not real.is_file():
             raise _wrong(spec, f"the file of input '{spec.name}' must be a plain file inside the spec's own folder")
         with real.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
-            count = 1
-            for n in shape:
-                count *= int(n)
-            if dtype.hasobject or dtype.kind not in "biufc":
-                raise _wrong(spec, f"the file of input '{spec.name}' must hold numbers or booleans, not {dtype}")
-            if count > limits.INPUT_ELEMENTS:
-                raise _wrong(spec, f"an input has at most {limits.INPUT_ELEMENTS:,} elements; the file says {count:,}")
-            if count * dtype.itemsize > real.stat().st_size:
-                raise _wrong(spec, f"the file of input '{spec.name}' is shorter than its header says")
+            _check_header(spec, *_header(spec, file), real.stat().st_size)
             file.seek(0)
             value = np.lib.format.read_array(file, allow_pickle=False)
-    except OSError as error:
-        raise _wrong(spec, f"the file of input '{spec.name}' cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, SyntaxError) as error:
-        raise _wrong(spec, f"the file of input '{spec.name}' is no .npy array: {str(error)[:100]}") from None
+    except (OSError, RuntimeError) as error:  # pathlib has a RuntimeError for links in a circle, up to Python 3.12
+        raise _wrong(spec, f"the file of input '{spec.name}' cannot be read: {getattr(error, 'strerror', error)}") from None
+    except ValueError as error:
+        raise _no_array(spec, error) from None
     if value.dtype.kind == "c" and not spec.dtype.startswith("complex"):
         raise _wrong(spec, f"the file of input '{spec.name}' holds complex numbers; say `dtype: complex128`")
     return np.asarray(value).astype(spec.dtype)
+
+
+def _header(spec: InputSpec, file: Any) -> tuple[tuple[int, ...], Any]:
+    """Shape and dtype that the file says it has. Raises SpecError."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python: whatever its parsers raise
+        raise _no_array(spec, error) from None
+    return shape, dtype
+
+
+def _check_header(spec: InputSpec, shape: tuple[int, ...], dtype: Any, size: int) -> None:
+    count = prod(int(n) for n in shape)
+    if dtype.hasobject or dtype.kind not in "biufc":
+        raise _wrong(spec, f"the file of input '{spec.name}' must hold numbers or booleans, not {dtype}")
+    if count > limits.INPUT_ELEMENTS:
+        message = f"an input has at most {limits.INPUT_ELEMENTS:,} elements; the file says {count:,}"
+        raise _wrong(spec, message, limits.hint("INPUT_ELEMENTS", count))
+    if count * dtype.itemsize > size:
+        raise _wrong(spec, f"the file of input '{spec.name}' is shorter than its header says")
+
+
+def _no_array(spec: InputSpec, error: Exception) -> SpecError:
+    return _wrong(spec, f"the file of input '{spec.name}' is no .npy array: {str(error)[:100]}")
 
 
 def _check_domain(spec: InputSpec, value: Array) -> None:

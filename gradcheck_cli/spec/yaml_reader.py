@@ -94,7 +94,8 @@ class _TreeReader:
     def count(self, line: int, column: int) -> None:
         self.values += 1
         if self.values > limits.VALUES:
-            self.halt(line, column, f"a spec has at most {limits.VALUES} keys and values; here is one more")
+            message = f"a spec has at most {limits.VALUES} keys and values; here is one more"
+            self.halt(line, column, message, limits.hint("VALUES", self.values))
 
     def start(self, event: Any, node: Node) -> None:
         self.count(node.line, node.column)

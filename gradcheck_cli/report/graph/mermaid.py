@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.report.clean import PLAIN, for_mermaid
 from gradcheck_cli.report.graph.labels import LONGEST_TITLE, caption, saved_lines, shown, value_text
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ STYLES = {
     "output": "fill:#eadcf7,stroke:#6a3fa0,color:#111",
     "saved": "fill:#fffbe0,stroke:#8a7f2c,stroke-dasharray:3 2,color:#111",
 }
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.,()=")
 
 
 def render(picture: Picture) -> str:
@@ -52,7 +52,7 @@ def _check(what: str, needed: int, most: int) -> None:
 
 def _statements(picture: Picture) -> Iterator[str]:
     graph = picture.graph
-    yield f"accTitle: {''.join(c if c in _PLAIN else ' ' for c in shown(picture.title, LONGEST_TITLE))}"
+    yield f"accTitle: {''.join(c if c in PLAIN else ' ' for c in shown(picture.title, LONGEST_TITLE))}"
     for k, node in enumerate(graph.nodes):
         yield _node(f"n{k}", node.kind, caption(node))
         lines = saved_lines(node) if picture.show_saved else []
@@ -60,23 +60,13 @@ def _statements(picture: Picture) -> Iterator[str]:
             yield _node(f"s{k}", "saved", lines)
             yield f"n{k} -.- s{k}"
     for edge in graph.edges:
-        yield f"n{edge.source} -->|{quoted(value_text(graph.value(edge)))}| n{edge.target}"
+        yield f"n{edge.source} -->|{for_mermaid(value_text(graph.value(edge)))}| n{edge.target}"
     for k, y in enumerate(graph.outputs):
         yield _node(f"y{k}", "output", [shown(y.name), "output"])
-        yield f"n{y.source} -->|{quoted(value_text(graph.value(y)))}| y{k}"
+        yield f"n{y.source} -->|{for_mermaid(value_text(graph.value(y)))}| y{k}"
     for kind, style in STYLES.items():
         yield f"classDef {kind} {style}"
 
 
 def _node(key: str, kind: str, lines: list[str]) -> str:
-    return f"{key}{SHAPES[kind].format(quoted(*lines))}:::{kind}"
-
-
-def quoted(*lines: str) -> str:
-    """A quoted label that shows these lines: every character that could mean something is an entity code.
-
-    Two things act even so, and are written otherwise: `$$` begins mathematics, and the ligature fl is the first character
-    of what Mermaid puts in a code's place before it reads the text.
-    """
-    harmless = (line.replace("$$", "$ $ ").replace("\ufb02", "fl") for line in lines)
-    return '"' + "<br/>".join("".join(c if c in _PLAIN else f"#{ord(c)};" for c in line) for line in harmless) + '"'
+    return f"{key}{SHAPES[kind].format(for_mermaid(*lines))}:::{kind}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import combining, east_asian_width
 
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.report.clean import for_xml
 from gradcheck_cli.report.graph.labels import (
     KINDS,
     LONGEST_TITLE,
@@ -106,14 +107,14 @@ def _document(picture: Picture, figures: list[Figure], wires: list[Wire], plan: 
     top = 2 * MARGIN + 8.0
     height = top + plan.height + MARGIN + legend_height + MARGIN
     yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="gradcheck-graph" role="img" aria-label="{escaped(title)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="gradcheck-graph" role="img" aria-label="{for_xml(title)}" '
         f'width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}">'
     )
-    yield f"<title>{escaped(title)}</title>"
-    yield f"<desc>{escaped(sentence)}</desc>"
+    yield f"<title>{for_xml(title)}</title>"
+    yield f"<desc>{for_xml(sentence)}</desc>"
     yield f"<style>{STYLE}</style>"
     yield f'<rect class="page" width="{_n(width)}" height="{_n(height)}" fill="#ffffff"/>'
-    yield f'<text class="heading" x="{_n(MARGIN)}" y="{_n(MARGIN + 8)}">{escaped(title)}</text>'
+    yield f'<text class="heading" x="{_n(MARGIN)}" y="{_n(MARGIN + 8)}">{for_xml(title)}</text>'
     yield f'<g transform="translate({_n((width - plan.width) / 2)} {_n(top)})">'
     yield from _drawn_wires(wires, plan.paths, tips)
     for figure, (x, y) in zip(figures, plan.corners, strict=True):
@@ -141,7 +142,7 @@ def _drawn_wire(path: Path, common: int, tip: str) -> str:
     x, _, y = path.pieces[-1]
     head = f"M{_n(x)} {_n(y + 0.5)}l-4 -8.5l4 2l4 -2z"
     return (
-        f'<g class="wire"><title>{escaped(tip)}</title><path class="line" fill="none" stroke="#7a808c" '
+        f'<g class="wire"><title>{for_xml(tip)}</title><path class="line" fill="none" stroke="#7a808c" '
         f'd="{_curve(path, common)}"/><path class="head" fill="#7a808c" d="{head}"/></g>'
     )
 
@@ -164,19 +165,19 @@ def _curve(path: Path, common: int) -> str:
 def _drawn(figure: Figure, x: float, y: float) -> Iterator[str]:
     """The shape with its upper edge's middle at (x, y), its text, the note below it, and the labels of its ports."""
     box, left = figure.box, x - figure.box.width / 2
-    yield f'<g class="{figure.kind}"><title>{escaped(" | ".join([*figure.lines, *figure.saved]))}</title>'
+    yield f'<g class="{figure.kind}"><title>{for_xml(" | ".join([*figure.lines, *figure.saved]))}</title>'
     if figure.saved:
         yield from _note(figure, left, y + figure.head)
     yield _shape(figure.kind, left, y, box.width, figure.head)
     base = y + PADDING + LINE - 4.0
-    yield f'<text class="name" text-anchor="middle" x="{_n(x)}" y="{_n(base)}">{escaped(figure.lines[0])}</text>'
+    yield f'<text class="name" text-anchor="middle" x="{_n(x)}" y="{_n(base)}">{for_xml(figure.lines[0])}</text>'
     for k, line in enumerate(figure.lines[1:], 1):
-        yield f'<text class="small" text-anchor="middle" x="{_n(x)}" y="{_n(base + k * SMALL_LINE)}">{escaped(line)}</text>'
+        yield f'<text class="small" text-anchor="middle" x="{_n(x)}" y="{_n(base + k * SMALL_LINE)}">{for_xml(line)}</text>'
     yield "</g>"
     for port, label in zip(box.ports, figure.labels, strict=False):
         if label:
             place = f'x="{_n(x + port + 5)}" y="{_n(y + box.height + 11.5)}"'
-            yield f'<text class="small value" {place}>{escaped(label)}</text>'
+            yield f'<text class="small value" {place}>{for_xml(label)}</text>'
 
 
 def _note(figure: Figure, left: float, top: float) -> Iterator[str]:
@@ -188,7 +189,7 @@ def _note(figure: Figure, left: float, top: float) -> Iterator[str]:
         f'L{_n(right - FOLD)} {_n(bottom)}H{_n(left)}ZM{_n(right)} {_n(bottom - FOLD)}H{_n(right - FOLD)}V{_n(bottom)}"/>'
     )
     for k, line in enumerate(filter(None, figure.saved), 1):
-        yield f'<text class="small saved" x="{_n(left + 5)}" y="{_n(top + k * SMALL_LINE)}">{escaped(line)}</text>'
+        yield f'<text class="small saved" x="{_n(left + 5)}" y="{_n(top + k * SMALL_LINE)}">{for_xml(line)}</text>'
 
 
 def _shape(kind: str, left: float, top: float, width: float, height: float) -> str:
@@ -234,7 +235,7 @@ def _legend(kinds: list[str], with_notes: bool, width: float) -> tuple[list[str]
         if x and x + needed > width:
             x, y = 0.0, y + 26.0
         parts += [_sample(kind, x, y)]
-        parts += [f'<text class="small" x="{_n(x + 36)}" y="{_n(y + 12.5)}">{escaped(text)}</text>']
+        parts += [f'<text class="small" x="{_n(x + 36)}" y="{_n(y + 12.5)}">{for_xml(text)}</text>']
         x += needed
         widest = max(widest, x)
     return parts, widest, y + 18.0
@@ -247,16 +248,6 @@ def _sample(kind: str, x: float, y: float) -> str:
         note = _figure("op", [""], [""], [])._replace(box=Box(38.0, 18.0, 19.0))
         return "".join(_note(note, x - 5, y - 1))
     return f'<g class="{kind}">{_shape(kind, x, y, 28.0, 18.0)}</g>'
-
-
-# Text.
-
-
-def escaped(text: str) -> str:
-    """For text and attributes of XML."""
-    for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
-        text = text.replace(char, entity)
-    return text
 
 
 def _n(number: float) -> str:

@@ -74,9 +74,7 @@ def _place_of(text: Text, starts: list[int], offset: int) -> Place:
 
 def _parse(parsed: Parsed, source: str, mode: str) -> ast.AST:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the parser warns about `1if x`
-            tree: ast.AST = ast.parse(source, mode=mode)
+        tree = _tree(source, mode)
     except SyntaxError as error:
         hint = "an assignment or a return needs a block: `forward: |` and one statement a line" if (
             mode == "eval" and _is_block(source)
@@ -92,9 +90,16 @@ def _parse(parsed: Parsed, source: str, mode: str) -> ast.AST:
     return tree
 
 
+def _tree(source: str, mode: str) -> ast.AST:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the parser warns about `1if x`
+        tree: ast.AST = ast.parse(source, mode=mode)
+    return tree
+
+
 def _is_block(source: str) -> bool:
     try:
-        ast.parse(source)
+        _tree(source, "exec")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return False
     return True
@@ -114,14 +119,18 @@ def _measure(parsed: Parsed, tree: ast.AST) -> None:
                 "name the parts in a block; a long sum nests by one for each term",
             )
         if count > limits.EXPRESSION_NODES:
-            raise Refusal(parsed.place(node), f"this has more than {limits.EXPRESSION_NODES} parts")
+            parts = sum(1 for _ in ast.walk(tree))
+            message = f"this has more than {limits.EXPRESSION_NODES} parts: {parts}"
+            raise Refusal(parsed.place(node), message, limits.hint("EXPRESSION_NODES", parts))
         stack += [(c, depth + 1) for c in ast.iter_child_nodes(node) if not isinstance(c, _SKIPPED)]
 
 
 def _scan(text: Text) -> list[str]:
     """The lines with their comments blanked, once characters, strings, brackets and runs of operators are in order."""
-    if len(text.value) > limits.EXPRESSION_CHARACTERS:
-        raise Refusal(Place(text, 1, 1), f"this text is longer than {limits.EXPRESSION_CHARACTERS} characters")
+    found = len(text.value)
+    if found > limits.EXPRESSION_CHARACTERS:
+        message = f"this text is longer than {limits.EXPRESSION_CHARACTERS} characters: {found}"
+        raise Refusal(Place(text, 1, 1), message, limits.hint("EXPRESSION_CHARACTERS", found))
     lines = text.value.split("\n")
     scanner = _Scanner(text)
     cleaned = [scanner.line(number, line) for number, line in enumerate(lines, 1)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.spec import limits
 
 if TYPE_CHECKING:
+    from gradcheck_cli.errors import SpecError
     from gradcheck_cli.spec.document import Text
     from gradcheck_cli.spec.language.pieces import Place
 
@@ -27,15 +29,58 @@ class Budget:
         """Count statements before they run. Raises SpecError."""
         self.statements += count
         if self.statements > limits.STATEMENTS:
-            raise place.error(f"this runs more than {limits.STATEMENTS:,} statements", "make the loops shorter")
+            message = f"this runs more than {limits.STATEMENTS:,} statements: {self.statements:,} by now"
+            raise place.error(message, limits.hint("STATEMENTS", 2 * self.statements, "make the loops shorter"))
 
     def spend_work(self, work: int, place: Place) -> None:
         """Count entries made. Raises SpecError."""
         self.work += work
         if self.work > limits.RUN_ELEMENTS:
-            raise place.error(
-                f"all values computed here have more than {limits.RUN_ELEMENTS:,} entries together", "make the inputs smaller"
-            )
+            message = f"all values computed here have more than {limits.RUN_ELEMENTS:,} entries together: {self.work:,} by now"
+            raise place.error(message, limits.hint("RUN_ELEMENTS", 2 * self.work, "make the inputs smaller"))
+
+
+class _ExhaustedError(BaseException):
+    """No Exception: what runs a forward where it may not be defined must not take this for something that it raised."""
+
+    def __init__(self, error: SpecError) -> None:
+        self.error = error
+
+
+class Meter:
+    """What all runs of one check have used."""
+
+    __slots__ = ("most", "work")
+
+    def __init__(self, most: int) -> None:
+        self.work, self.most = 0, most
+
+    def spend(self, budget: Budget, place: Place) -> None:
+        """Count a run that is over; the block of `metered` ends where it was one too many."""
+        self.work += budget.work + limits.STATEMENT_ELEMENTS * budget.statements
+        if self.work > self.most:
+            message = f"the runs of this check compute more than {self.most:,} entries: {self.work:,} by now"
+            hint = limits.hint("CHECK_ELEMENTS", 10 * self.work, "make the inputs smaller")
+            raise _ExhaustedError(place.error(message, hint))
+
+
+_METER: ContextVar[Meter | None] = ContextVar("meter", default=None)
+
+
+@contextmanager
+def metered(share: float = 1.0) -> Iterator[Meter]:
+    """All runs within the block are those of one check, or of something that may use a share of what a check may.
+
+    Raises SpecError where they take more.
+    """
+    meter = Meter(int(limits.CHECK_ELEMENTS * share))
+    token = _METER.set(meter)
+    try:
+        yield meter
+    except _ExhaustedError as exhausted:
+        raise exhausted.error from None
+    finally:
+        _METER.reset(token)
 
 
 _BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)
@@ -105,9 +150,13 @@ class Program:
         budget = Budget()
         token = _BUDGET.set(budget)
         try:
-            return self._run_within(budget, names, functions)
+            found = self._run_within(budget, names, functions)
         finally:
             _BUDGET.reset(token)
+        meter = _METER.get()
+        if meter is not None:
+            meter.spend(budget, self._place)
+        return found
 
     def _run_within(self, budget: Budget, names: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Run:
         if budget.depth >= limits.CALL_DEPTH:

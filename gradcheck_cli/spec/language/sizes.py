@@ -36,7 +36,8 @@ def entries(value: Any) -> int:
 def require_room(count: int) -> None:
     """Raise ValueError if a result of `count` entries is too large."""
     if not count <= limits.RESULT_ELEMENTS:
-        raise ValueError(f"the result would have more than {limits.RESULT_ELEMENTS:,} entries")
+        more = limits.aside("RESULT_ELEMENTS", count)
+        raise ValueError(f"the result would have more than {limits.RESULT_ELEMENTS:,} entries: {limits.count(count)}{more}")
 
 
 def require_broadcast(values: Iterable[Any]) -> None:
@@ -98,7 +99,8 @@ def spend(name: str, arguments: Arguments, budget: Budget, place: Place) -> None
     work = multiplications // limits.MULTIPLICATIONS_PER_ELEMENT
     if work > limits.RUN_ELEMENTS:
         most = limits.RUN_ELEMENTS * limits.MULTIPLICATIONS_PER_ELEMENT
-        raise ValueError(f"this takes more than {most:,} multiplications")
+        more = limits.aside("RUN_ELEMENTS", work)
+        raise ValueError(f"this takes more than {most:,} multiplications: {limits.count(multiplications)}{more}")
     if work > limits.SMALL_ELEMENTS:
         budget.spend_work(work, place)
 

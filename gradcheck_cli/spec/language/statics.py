@@ -80,11 +80,16 @@ def sequence(values: Any) -> Any:
         items, depth = stack.pop()
         count += len(items)
         if count > limits.SEQUENCE_VALUES:
-            raise ValueError(f"a list holds at most {limits.SEQUENCE_VALUES} values")
+            raise _too_long(count)
         if depth > limits.SEQUENCE_DEPTH:
             raise ValueError(f"lists nest at most {limits.SEQUENCE_DEPTH} deep")
         stack += [(item, depth + 1) for item in items if type(item) in SEQUENCES]
     return values
+
+
+def _too_long(count: int) -> ValueError:
+    more = limits.aside("SEQUENCE_VALUES", count)
+    return ValueError(f"a list holds at most {limits.SEQUENCE_VALUES} values; this one {count}{more}")
 
 
 def on_sequences(name: str, a: Any, b: Any) -> Any:
@@ -93,8 +98,9 @@ def on_sequences(name: str, a: Any, b: Any) -> Any:
         return sequence(a + b)
     if name == "mul" and (type(a) is int or type(b) is int):
         items, times = (b, a) if type(a) is int else (a, b)
-        if len(items) * max(times, 0) > limits.SEQUENCE_VALUES:
-            raise ValueError(f"a list holds at most {limits.SEQUENCE_VALUES} values")
+        count = len(items) * max(times, 0)
+        if count > limits.SEQUENCE_VALUES:
+            raise _too_long(count)
         return sequence(items * times)
     if name in ("eq", "ne") and type(a) in SEQUENCES and type(b) in SEQUENCES and _flat(a) and _flat(b):
         return (tuple(a) == tuple(b)) is (name == "eq")
