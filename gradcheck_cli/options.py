@@ -30,7 +30,7 @@ def _broken_range(name: str, value: Any) -> str:
     """What an option must be, if `value` is not that; else ''."""
     from gradcheck_cli.spec.options import OPTIONS
 
-    if name not in OPTIONS:  # pictures, which no spec can ask for
+    if name not in OPTIONS:  # what reports show, which no spec can ask for
         return "" if isinstance(value, bool) else "True or False"
     empty = name == "mode" and value == ""
     return "" if empty or OPTIONS[name].holds(value) else OPTIONS[name].must

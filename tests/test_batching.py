@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gradcheck_cli.engine import ops
+from gradcheck_cli.check.engine_problem import engine_pullback
+from gradcheck_cli.engine import Function, Tensor, ops
 from gradcheck_cli.engine.batching import Batched, batched
 from gradcheck_cli.engine.stop import freeze
 
@@ -45,6 +46,28 @@ def test_a_batch_is_its_copies(name: str) -> None:
         else:
             assert together.shape == (4, *np.shape(alone))
             assert_allclose(together[k], alone, rtol=1e-13)
+
+
+def test_a_rule_is_asked_for_many_cotangents_at_once_or_one_by_one() -> None:
+    x, g = np.array([0.3, -1.2, 2.0]), np.eye(3)
+    for f in (lambda x: ops.tanh(x) * x, lambda x: Cube.apply(x)):
+        pulled = engine_pullback(f, [True])([x])
+        if f(Tensor(x, requires_grad=True)).grad_fn.is_custom:  # what a rule in Python makes of a batch, nobody knows
+            assert pulled.many is None
+        else:
+            assert_array_equal(pulled.many([g])[0], [pulled.vjp([row])[0] for row in g])
+
+
+class Cube(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return 3 * x**2 * g
 
 
 def test_a_batch_has_no_single_value() -> None:

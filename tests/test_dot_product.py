@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from gradcheck_cli import Function, Tensor, ops, verify
+from gradcheck_cli.check import check as checking
 from gradcheck_cli.check import dot_product
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
@@ -18,6 +20,7 @@ from gradcheck_cli.check.engine_problem import tensor_problem
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Input
 from gradcheck_cli.check.verdict import Tolerance, Verdict
+from gradcheck_cli.cli import main
 from gradcheck_cli.engine.modes import MODE
 from gradcheck_cli.report.formats import Options
 from gradcheck_cli.report.full import render as full
@@ -268,3 +271,15 @@ def test_reports_show_it(tmp_path):
     assert "they agree to" in text
     assert "settled 2 entries" in text
     assert "dot product" not in full(report, Options())
+
+
+@pytest.mark.parametrize(
+    ("options", "made"),
+    [([], 0), (["-q"], 0), (["--output-format", "concise"], 0), (["-v"], 1), (["--output-format", "json"], 1)],
+)
+def test_the_command_line_asks_for_it_where_it_is_shown(tmp_path, monkeypatch, options, made):
+    path, asked = tmp_path / "f.yaml", []
+    path.write_text("functions: {f: {inputs: {x: 0.4}, forward: x * x, backward: {x: 2 * x * grad}}}")
+    monkeypatch.setattr(checking, "dot_product", lambda *a: asked.append(a) or dot_product.dot_product(*a))
+    assert CliRunner().invoke(main, ["run", str(path), *options]).exit_code == 0
+    assert len(asked) == made

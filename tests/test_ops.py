@@ -13,7 +13,8 @@ from differences import agree, jacobian
 from op_cases import DIFFERENTIABLE, OPS, OTHERS, Case, cases, generator, narrowed
 from second_order import check_second_order
 
-from gradcheck_cli.engine import Tensor, jvp
+from gradcheck_cli.engine import Tensor, grad, jvp
+from gradcheck_cli.engine.backward import grad_of_copies, takes_copies
 from gradcheck_cli.engine.batching import batched
 from gradcheck_cli.engine.ops.define import CompositeOp
 
@@ -184,6 +185,27 @@ def test_on_a_batch_axis(name: str) -> None:
                     assert three.shape == (3, *np.shape(one)), (case, flags)
                     assert three.dtype == np.asarray(one).dtype
                     np.testing.assert_allclose(three[k], one, rtol=1e-12, atol=1e-13, err_msg=f"{case} {flags}")
+
+
+@differentiable
+def test_pulling_back_copies(name: str) -> None:
+    """Three cotangents at once, against one after the other."""
+    rng = generator(name, "cotangents")
+    for text in [*OPS[name].calls, *(c.text for c in narrowed(name))]:
+        case = Case(OPS[name], text, generator(name))
+        inputs = [Tensor(x, i in case.smooth) for i, x in enumerate(case.arrays)]
+        outputs = [y for y in case.run(*inputs) if isinstance(y, Tensor) and y.requires_grad]
+        wanted = [inputs[i] for i in case.smooth]
+        gs = [rng.normal(size=(3, *y.shape)).astype(y.dtype) for y in outputs]
+        assert takes_copies(outputs)
+        together = grad_of_copies(outputs, wanted, gs)
+        for k in range(3):
+            alone = grad(outputs, wanted, [g[k] for g in gs], retain_graph=True, allow_unused=True)
+            for one, three in zip(alone, together, strict=True):
+                assert (one is None) == (three is None), case
+                if one is not None:
+                    assert (three[k].shape, three.dtype) == (one.shape, one.dtype), case
+                    np.testing.assert_allclose(three[k], one.data, rtol=1e-12, atol=1e-13, err_msg=f"{case}")
 
 
 @pytest.mark.parametrize("name", [n for n, op in OPS.items() if not isinstance(op, CompositeOp)])

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.coordinates import Coordinates, golden, in_order
+from gradcheck_cli.check.differences import copies_at_once
 from gradcheck_cli.check.together import separating
 
 Array = np.ndarray[Any, Any]
@@ -111,10 +112,13 @@ class Claim:
         """Where a gradient is not `base` in the chosen places and zero elsewhere."""
         if found is None or self.base is None:
             return np.full(len(self.leaks), found is not self.base)
+        expected = np.where(chosen, self.base, 0.0)
+        differs: Array = found != expected
+        here = np.flatnonzero(differs)
+        found, expected = found[here], expected[here]
         with np.errstate(all="ignore"):
-            expected = np.where(chosen, self.base, 0.0)
-            same = (np.abs(found - expected) <= 4 * 2.0**-52 * np.abs(expected)) | (found == expected)
-        differs: Array = ~(same | (np.isnan(found) & np.isnan(expected)))
+            same = np.abs(found - expected) <= 4 * 2.0**-52 * np.abs(expected)
+        differs[here] = ~(same | (np.isnan(found) & np.isnan(expected)))
         return differs
 
     def leak(self, blocks: Blocks) -> tuple[int, list[int]] | None:
@@ -175,6 +179,11 @@ class Grouped(Coordinates):
         self.vector = np.where(base.x < 0, -scale, scale) * uneven(base.size)
         self.members: Array = blocks.members if members is None else members
         """(groups, T): of every block the coordinate that is moved."""
+        self._group: Array = np.full(base.size, len(self.members))
+        self._group[self.members] = np.arange(len(self.members))[:, None]
+        """Of every coordinate; a number that no group has where it is in none."""
+        self._all = len(self.members) == 1 and in_order(self.members[0], base.size)
+        self._own = in_order(blocks.of_output, blocks.count)
         self._start: Array = base.x[self.members]
         self._unit: Array = self.vector[self.members]
         self.owner: Array = self.members[:, blocks.of_output]
@@ -261,8 +270,11 @@ class Grouped(Coordinates):
 
     def combined(self, weights: Array, jacobian: Array) -> Array:
         """The sum over the outputs of each block."""
+        sums = np.zeros((self.blocks.count, jacobian.shape[1]))
+        for chosen in self.blocks.outputs:
+            sums += weights[chosen, None] * jacobian[chosen]
         found = np.empty(self.base.size)
-        found[self.blocks.members] = np.sum((weights[:, None] * jacobian)[self.blocks.outputs], axis=0).T
+        found[self.blocks.members] = sums.T
         return found
 
     def tangent(self, direction: Array) -> Array:
@@ -274,11 +286,15 @@ class Grouped(Coordinates):
         before, unit = self._start[columns], self._unit[columns]
         target = unit * np.asarray(steps)[:, None]
         target += before
-        copies = np.repeat(self.flat[None], len(columns), axis=0)
-        np.put_along_axis(copies, self.members[columns], target, axis=1)
-        gone = np.subtract(target, before, out=target)
+        copies = target
+        if not self._all:
+            copies = np.repeat(self.flat[None], len(columns), axis=0)
+            np.put_along_axis(copies, self.members[columns], target, axis=1)
+        gone = target - before
         gone /= unit
-        return self.base.arrays(copies), np.take(gone, self.blocks.of_output, axis=1), np.zeros(len(columns), bool)
+        if not self._own:
+            gone = np.take(gone, self.blocks.of_output, axis=1)
+        return self.base.arrays(copies), gone, np.zeros(len(columns), bool)
 
     def together(self, steps: Array) -> tuple[Array, Array, Array]:
         """Copies of the input, each moved along all groups."""
@@ -308,8 +324,7 @@ class Grouped(Coordinates):
 
     def _spread(self, steps: Array) -> Array:
         """One number per group as one per coordinate."""
-        spread = np.zeros(self.base.size)
-        spread[self.members] = steps[:, None] * self.vector[self.members]
+        spread: Array = np.append(steps, 0.0)[self._group] * self.vector
         return spread
 
 
@@ -317,8 +332,11 @@ def strays(grouped: Grouped, evaluate: Callable[[Array], Array], f0: Array) -> A
     """Outputs that another block moves, bit for bit: sets of blocks are moved, and the outputs of those that stay must stay."""
     blocks = grouped.blocks
     sets = np.array(list(separating(blocks.count)))
-    stays = ~sets[:, blocks.of_output]
-    stray: Array = np.any(stays & _moved(evaluate(grouped.shifted(sets)), f0), axis=0)
+    stray = np.zeros(len(f0), bool)
+    width = copies_at_once(grouped.flat.size, len(f0))
+    for some in (sets[k : k + width] for k in range(0, len(sets), width)):
+        stays = ~some[:, blocks.of_output]
+        stray |= np.any(stays & _moved(evaluate(grouped.shifted(some)), f0), axis=0)
     return stray
 
 
@@ -337,11 +355,13 @@ def culprit(grouped: Grouped, evaluate: Callable[[Array], Array], f0: Array, out
 
 def _moved(values: Array, f0: Array) -> Array:
     """Where outputs are not what they are at the point."""
-    moved: Array = ~((values == f0) | (np.isnan(values) & np.isnan(f0)))
+    moved: Array = values != f0
+    if np.isnan(f0).any():
+        moved &= ~(np.isnan(values) & np.isnan(f0))
     return moved
 
 
 def uneven(size: int) -> Array:
     """Factors between 0.8 and 1, none equal to another: what is moved together must not cancel."""
-    factors: Array = 0.8 + 0.2 * np.modf((np.arange(size) + 1) * 0.6180339887498949)[0]
+    factors: Array = 0.8 + 0.2 * golden(size)
     return factors

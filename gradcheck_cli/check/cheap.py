@@ -6,12 +6,13 @@ curvature are too small to hide the tolerance. Entries are (coordinates of the i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck_cli.check.blocks import uneven
-from gradcheck_cli.check.differences import Differences, Look, quotients
+from gradcheck_cli.check.differences import PIECE, Differences, Look, quotients
 from gradcheck_cli.check.together import cover, groups
 from gradcheck_cli.check.verdict import Tolerance
 
@@ -23,8 +24,43 @@ MISSED = 0.01
 """The part of a column's entries for whose sake alone no longer steps are taken: the ladder settles them."""
 FAR = 0.26
 """A derivative of zero is also tried at a one-sided step of so many scales."""
-Taken = dict[int, dict[int, tuple[Array, Array, float, float]]]
-"""Of each column that goes on to the ladder, by exponent: the values above and below, and the distances gone."""
+
+
+class Taken:
+    """What was seen of the columns that go on to the ladder, by exponent."""
+
+    def __init__(self, columns: int) -> None:
+        self._columns = columns
+        self._looks: dict[int, list[Look]] = {}
+        self._rows: dict[int, Array] = {}
+        """For each column its row of the looks at an exponent, one after the other; -1 where there is none."""
+
+    def keep(self, columns: Array, exponent: int, look: Look, members: Array) -> None:
+        """Keep what was seen of some of the columns."""
+        if not len(members):
+            return
+        looks = self._looks.setdefault(exponent, [])
+        rows = self._rows.setdefault(exponent, np.full(self._columns, -1))
+        rows[columns[members]] = sum(len(x.up) for x in looks) + np.arange(len(members))
+        looks.append(look if len(members) == len(columns) else Look(*(part[members] for part in look)))
+
+    def exponents(self, column: int) -> tuple[int, ...]:
+        """The steps that were taken for a column, from the shortest."""
+        return tuple(e for e in sorted(self._rows) if self._rows[e][column] >= 0)
+
+    def entries(self, exponent: int, columns: Array, outputs: Array) -> Look:
+        """What was seen of single entries."""
+        looks = self._looks[exponent]
+        if len(looks) > 1:
+            looks[:] = [Look(*map(np.concatenate, zip(*looks, strict=True)))]
+        rows = self._rows[exponent][columns]
+        return Look(*(part[rows, outputs if part.shape[1] > 1 else 0] for part in looks[0]))
+
+
+def pieces(columns: Array, outputs: int) -> Iterator[Array]:
+    """Columns in parts of about PIECE entries."""
+    width = max(1, PIECE // max(1, outputs))
+    return (columns[k : k + width] for k in range(0, len(columns), width))
 
 
 class Quotient(NamedTuple):
@@ -46,14 +82,13 @@ class CheapTest:
 
     def __init__(self, a: Array, d: Differences, tol: Tolerance) -> None:
         self.a, self.d, self.tol = a, d, tol
-        self.half = tol.of(a, a) / 2
         self.sigma = d.wide_noise()
         self.bend = np.maximum(d.cubic() - 4 * self.sigma, 0.0)
         """What of each output's change within a step is cubic, where it stands out of the noise."""
         self.settled = np.zeros(a.shape, bool)
         self.numeric, self.bound = np.full(a.shape, np.nan), np.full(a.shape, np.inf)
         """Of settled entries."""
-        self.taken: Taken = {}
+        self.taken = Taken(len(a))
 
     def run(self) -> Array:
         """Try columns together where they do not meet in an output, then those that are left one by one."""
@@ -63,30 +98,43 @@ class CheapTest:
             sets = [group for group in sets if len(group) > 1]
             if sets:
                 still = self._still_together(np.concatenate(sets))
-                for group in sets:
-                    self._group(group[still[group]], RUNGS[r])
+                sets = [group[still[group]] for group in sets]
+                self._try_twice([group for group in sets if len(group) > 1], RUNGS[r])
         for r, columns in self._by_rung(rung):
-            self._one_by_one(columns, RUNGS[r])
+            for piece in pieces(columns, self.a.shape[1]):
+                self._one_by_one(piece, RUNGS[r])
         return self.settled
 
+    def _half(self, a: Array) -> Array:
+        """Half of the tolerance of claims."""
+        return self.tol.of(a, a) / 2
+
     def _by_rung(self, rung: Array) -> list[tuple[int, Array]]:
-        found = [(r, np.flatnonzero((rung == r) & ~self.settled.all(axis=1))) for r in range(len(RUNGS))]
-        return [(r, columns) for r, columns in found if len(columns)]
+        left = ~self.settled.all(axis=1)
+        found = [(r, np.flatnonzero((rung == r) & left)) for r in dict.fromkeys(rung[left].tolist())]
+        return sorted(found, key=lambda part: part[0])
 
     def _plan(self) -> Array:
         """For each column the first rung whose noise leaves the tolerance visible, sigma/(0.8 h) <= tol |a| / 2, in all entries
         but MISSED; failing that, the first.
         """
+        every = pieces(np.arange(len(self.a)), self.a.shape[1])
+        return np.concatenate([np.zeros(0, np.intp), *map(self._rungs, every)])
+
+    def _rungs(self, columns: Array) -> Array:
         first = 0 if self.tol.rtol >= 2e-8 else 1
-        rung = np.full(len(self.a), first)
-        fits = np.zeros(len(self.a), bool)
+        rung = np.full(len(columns), first)
+        fits = np.zeros(len(columns), bool)
+        a = self.a[columns]
         with np.errstate(all="ignore"):
-            needed = np.where(self.a == 0, np.inf, self.half / self.sigma)
+            needed = np.where(a == 0, np.inf, self._half(a) / self.sigma)
         for r in range(first, len(RUNGS)):
-            h = 0.8 * self.d.scale * 2.0 ** RUNGS[r][0]
+            h = 0.8 * self.d.scale[columns] * 2.0 ** RUNGS[r][0]
             hidden = np.count_nonzero(1 / h[:, None] > needed, axis=1)
-            now = ~fits & (hidden <= MISSED * self.a.shape[1])
+            now = ~fits & (hidden <= MISSED * a.shape[1])
             rung[now], fits = r, fits | now
+            if fits.all():
+                break
         return rung
 
     def _passes(self, a: Array, half: Array, seen: Quotient, two: bool) -> Array:
@@ -107,17 +155,19 @@ class CheapTest:
 
     def _one_by_one(self, columns: Array, exponents: tuple[int, ...]) -> None:
         """Accept the entries that pass; a = 0 does if f+ = f0 = f- bit for bit, and at a far one-sided step too."""
-        looks = [self.d.around(columns, e) for e in exponents]
+        looks = self.d.around(columns, exponents)
         seen = self._seen([quotients(*look, self.d.f0) for look in looks])
-        a, half = self.a[columns], self.half[columns]
+        a = self.a[columns]
+        half = self._half(a)
         good = self._passes(a, half, seen, len(looks) > 1)
         still = (a == 0) & seen.flat
-        if still.any():
-            still &= self._still_far(columns)
+        asked = still.any(axis=1)
+        if asked.any():
+            still[asked] &= self._still_far(columns[asked])
         good |= still
         self._settle(columns, good, np.where(still, 0.0, seen.D), np.where(still, 0.0, half))
         for e, look in zip(exponents, looks, strict=True):
-            keep(self.taken, columns, e, look, np.flatnonzero(~good.all(axis=1)))
+            self.taken.keep(columns, e, look, np.flatnonzero(~good.all(axis=1)))
 
     def _seen(self, slopes: list[tuple[Array, Array, Array, Array]]) -> Quotient:
         """One rung's quotients, and Richardson's extrapolation of two."""
@@ -147,6 +197,14 @@ class CheapTest:
 
     # Columns together.
 
+    def _try_twice(self, sets: list[Array], exponents: tuple[int, ...]) -> None:
+        """Try sets of columns, as many at once as stay in the cache; and what is left of those that do not pass."""
+        width = max(1, PIECE // max(self.a.shape))
+        for some in (sets[k : k + width] for k in range(0, len(sets), width)):
+            left = self._groups(some, exponents)
+            if left:
+                self._groups(left, exponents)
+
     def _still_together(self, columns: Array) -> Array:
         """Whether every claimed zero of a column is one: its output stays bit for bit the same when sets of columns on which it
         does not depend move far at the same time. Of all columns; those that are not asked for say no.
@@ -163,36 +221,38 @@ class CheapTest:
         still[columns] = ~sets[moved].any(axis=0)
         return still
 
-    def _group(self, group: Array, exponents: tuple[int, ...]) -> None:
+    def _groups(self, sets: list[Array], exponents: tuple[int, ...]) -> list[Array]:
         """Accept columns that are moved together, if every output shows what the one column claims on which it depends, and
-        where there is none, nothing. Columns that do not are left out of a second try, which must then pass as a whole.
+        where there is none, nothing. Of each set that does not pass give what is left for another try, which must pass as a
+        whole: its columns but those whose claims do not.
         """
-        for _ in range(2):
-            if len(group) < 2:
-                return
-            pattern = self.a[group] != 0
-            owned, owner = pattern.any(axis=0), group[np.argmax(pattern, axis=0)]
-            seen = self._seen([self._together(group, owner, e) for e in exponents])
-            rows = np.arange(len(owner))
-            a, half = self.a[owner, rows], self.half[owner, rows]
-            good = np.where(owned, self._passes(a, half, seen, len(exponents) > 1), seen.flat)
-            if good.all():
-                mine = (group[:, None] == owner) & owned
-                self._settle(group, np.ones(mine.shape, bool), np.where(mine, seen.D, 0.0), np.where(mine, half, 0.0))
-                return
-            if not np.all(good | owned):
-                return
-            group = group[~np.isin(group, owner[owned & ~good])]
+        patterns = [self.a[group] != 0 for group in sets]
+        owned = np.array([pattern.any(axis=0) for pattern in patterns])
+        owner = np.array([group[np.argmax(pattern, axis=0)] for group, pattern in zip(sets, patterns, strict=True)])
+        seen = self._seen(self._together(sets, owner, exponents))
+        a = self.a[owner, np.arange(self.a.shape[1])]
+        half = self._half(a)
+        good = np.where(owned, self._passes(a, half, seen, len(exponents) > 1), seen.flat)
+        left = []
+        for k, group in enumerate(sets):
+            if good[k].all():
+                mine = (group[:, None] == owner[k]) & owned[k]
+                self._settle(group, np.ones(mine.shape, bool), np.where(mine, seen.D[k], 0.0), np.where(mine, half[k], 0.0))
+            elif np.all(good[k] | owned[k]):
+                left.append(group[~np.isin(group, owner[k, owned[k] & ~good[k]])])
+        return [group for group in left if len(group) > 1]
 
-    def _together(self, group: Array, owner: Array, exponent: int) -> tuple[Array, Array, Array, Array]:
-        """Each output's quotient by the step of the column it belongs to, with all of the group moved."""
-        steps = np.zeros(len(self.a))
-        steps[group] = self.d.step(group, exponent) * uneven(len(group))
-        (up, down), (gone_up, gone_down) = self.d.at_once(np.stack([steps, -steps]))
-        return quotients(up, down, gone_up[owner], -gone_down[owner], self.d.f0)
-
-
-def keep(taken: Taken, columns: Array, exponent: int, look: Look, members: Array) -> None:
-    """Keep what was seen of some of the columns, for the ladder."""
-    for k in members:
-        taken.setdefault(int(columns[k]), {})[exponent] = (look.up[k], look.down[k], look.h_up[k], look.h_down[k])
+    def _together(self, sets: list[Array], owner: Array, exponents: tuple[int, ...]) -> list[tuple[Array, Array, Array, Array]]:
+        """For each exponent the quotients of each output, (sets, outputs), by the step of the column that it belongs to, with
+        all columns of a set moved.
+        """
+        steps = np.zeros((len(exponents), 2, len(sets), len(self.a)))
+        for k, group in enumerate(sets):
+            factors = uneven(len(group))
+            for part, exponent in zip(steps, exponents, strict=True):
+                part[0, k, group] = self.d.step(group, exponent) * factors
+        steps[:, 1] = -steps[:, 0]
+        values, gone = self.d.at_once(steps.reshape(-1, len(self.a)))
+        values, gone = values.reshape(*steps.shape[:3], -1), gone.reshape(steps.shape)
+        own = gone[:, :, np.arange(len(sets))[:, None], owner]
+        return [quotients(v[0], v[1], h[0], -h[1], self.d.f0) for v, h in zip(values, own, strict=True)]

@@ -35,7 +35,7 @@ from gradcheck_cli.check.stability import (
 )
 from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks, worst_of_columns
 from gradcheck_cli.check.ties import excuse_ties
-from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance, Verdict, among
+from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance, Verdict, all_agree, among
 from gradcheck_cli.check.witness import complex_step
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import GradcheckError, RuleError
@@ -137,14 +137,14 @@ class _Check:
                 one = [np.asarray(y) for y in self.problem.primal(*copies)]
                 kept = [np.array(y) for y in one]
                 changed = [i for i, (a, b) in enumerate(zip(arrays, copies, strict=True)) if not _identical(a, b)]
-                two = [np.asarray(y) for y in self.problem.primal(*[np.array(a) for a in arrays])]
+                two = kept if self.problem.pure else list(map(np.asarray, self.problem.primal(*map(np.array, arrays))))
         except GradcheckError:
             raise
         except Exception as error:
             message = f"the forward raised {type(error).__name__}: {error}"
             self.findings.append(Finding("GC501", message, self.problem.location))
             return None
-        self.forward += 2
+        self.forward += 1 if self.problem.pure else 2
         if changed:
             name = self.problem.inputs[changed[0]].name
             self.findings.append(Finding("GC503", f"the forward changes its input {name!r}", self.problem.location, name))
@@ -177,7 +177,7 @@ class _Check:
             if problem.inputs[i].name not in broken_inputs:
                 self._judge_input(i, claimed, outputs, coordinates)
                 self._look_closer(i, planner, pulled, outputs, coordinates[i])
-        if self.explain and coordinates:
+        if self.explain and self.settings.dot_product and coordinates:
             narrow = any(x.value.dtype in WIDER for x in problem.inputs)
             verdicts = [x.verdicts for x in self.inputs]
             self.dot_product = dot_product(self.derivative, pulled, self._tolerance(narrow), verdicts, self.settled)
@@ -217,16 +217,17 @@ class _Check:
 
     def _contract(self, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates]) -> Claimed | None:
         """What holds of every right rule, and the Jacobians that this one claims; None where they would mean nothing."""
-        problem = self.problem
-        claimed = claimed_jacobians(problem, pulled, outputs, coordinates)
+        claimed = claimed_jacobians(self.problem, pulled, outputs, coordinates)
         self.backward += claimed.pullbacks
-        self.findings += claimed.findings
-        if claimed.findings:
-            return None
-        if outputs.size:
-            self.findings += check_linearity(problem, pulled, outputs, coordinates, claimed)
+        found = list(claimed.findings)
+        if outputs.size and not found:
+            found = check_linearity(self.problem, pulled, outputs, coordinates, claimed)
             self.backward += 9
-        return claimed
+        if found and pulled.many is not None:
+            # A batch may round its copies in different ways: nobody is accused of what the rule does not do alone.
+            return self._contract(pulled.one_by_one(), outputs, coordinates)
+        self.findings += found
+        return None if claimed.findings else claimed
 
     def _judge_input(self, i: int, claimed: Claimed, outputs: Outputs, every: dict[int, Coordinates]) -> None:
         """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one."""
@@ -234,18 +235,13 @@ class _Check:
         sizes = row_sizes(claimed.jacobians, every, i)
         x = problem.inputs[i]
         arrays = [wide(other.value) for other in problem.inputs]
-        evaluate = Evaluator(problem.primal, problem.batched_primal, arrays, i, outputs.kept)
-        d = Differences(lambda copies: coordinates.look(evaluate(copies)), coordinates)
+        evaluate = Evaluator(problem.primal, problem.batched_primal, arrays, i, outputs.kept, outputs.size)
+        d = Differences(lambda copies: coordinates.look(evaluate(copies)), coordinates, problem.batched_primal is not None)
         witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER
         judged = self._compare(a, d, sizes, narrow, witness)
-        if self.stats.custom and not problem.python and self.settings.eps is None:
-            judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
-            self.settled += settled
-        judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
-        judged = excuse_ties(judged, d)
-        if narrow:
-            judged = excuse_narrow(judged, problem, outputs, coordinates, i)
+        if not all_agree(judged.verdict):
+            judged = self._spared(judged, i, d, coordinates, outputs, narrow)
         view = None
         if self.settings.pictures and a.size:
             from gradcheck_cli.check.taylor import taylor
@@ -261,6 +257,18 @@ class _Check:
 
             self._judge_forward_rule(ForwardRule(problem, i, outputs, coordinates), judged, d, sizes, witness)
         self.forward += d.evaluations
+
+    def _spared(
+        self, judged: Judged, i: int, d: Differences, coordinates: Coordinates, outputs: Outputs, narrow: bool
+    ) -> Judged:
+        """What is judged, with what the engine's derivative settles, and without what there are excuses for."""
+        problem = self.problem
+        if self.stats.custom and not problem.python and self.settings.eps is None:
+            judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
+            self.settled += settled
+        judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
+        judged = excuse_ties(judged, d)
+        return excuse_narrow(judged, problem, outputs, coordinates, i) if narrow else judged
 
     def _look_closer(self, i: int, planner: Planner, pulled: Pulled, outputs: Outputs, coordinates: Coordinates) -> None:
         """Look at an input in another way: at the entries that a wrong combination stands for; or at all of them, where

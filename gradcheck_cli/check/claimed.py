@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck_cli.check.coordinates import Coordinates, scale_of
-from gradcheck_cli.check.differences import outputs_as_real
+from gradcheck_cli.check.differences import copies_at_once, outputs_as_real
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]
+Gradients = Sequence[Array | None]
 KIND_CODES = {"count": "GC101", "shape": "GC102", "dtype": "GC103", "raised": "GC106", "none": "GC105", "alias": "GC115"}
 """Which finding a broken contract is."""
 
@@ -63,18 +65,44 @@ class Outputs:
 
     def cotangents(self, v: Array) -> list[Array]:
         """A vector of coordinates as one cotangent per output."""
-        found = [np.zeros(y.shape, y.dtype if y.dtype.kind in "fc" else np.float64) for y in self.arrays]
-        for which, k in enumerate(self.kept):
-            part = v[self.starts[which] : self.starts[which + 1]]
-            y = self.arrays[k]
-            found[k] = part.view(np.complex128).reshape(y.shape) if y.dtype.kind == "c" else part.reshape(y.shape)
-            found[k] = found[k].astype(y.dtype)
+        return [g[0, ...] for g in self.stacked(v[None])]
+
+    def stacked(self, vectors: Array) -> list[Array]:
+        """Vectors of coordinates, (k, size), as one stack of cotangents per output."""
+        found, start = [], 0
+        for k, y in enumerate(self.arrays):
+            shape = (len(vectors), *y.shape)
+            if k not in self.coordinates:
+                found.append(np.zeros(shape, y.dtype if y.dtype.kind in "fc" else np.float64))
+                continue
+            part = vectors[:, start : start + self.coordinates[k].size]
+            start += self.coordinates[k].size
+            part = np.ascontiguousarray(part).view(np.complex128) if y.dtype.kind == "c" else part
+            found.append(part.reshape(shape).astype(y.dtype))
         return found
 
 
 def broken(error: RuleError, problem: Problem) -> Finding:
     """A contract that the rule broke, as a finding."""
     return Finding(KIND_CODES[error.kind], str(error), error.location or problem.location, error.input_name)
+
+
+def asked(pulled: Pulled, outputs: Outputs, vectors: Sequence[Array]) -> Sequence[Gradients]:
+    """The gradients for several cotangents, given as vectors: in one run of the rule where that can be, else one by one.
+
+    Raises RuleError.
+    """
+    found = pulled.many(outputs.stacked(np.array(vectors))) if pulled.many is not None and len(vectors) > 1 else None
+    if found is None:
+        return [pulled.vjp(outputs.cotangents(v)) for v in vectors]
+    return [[None if g is None else g[k] for g in found] for k in range(len(vectors))]
+
+
+def answers(pulled: Pulled, outputs: Outputs, questions: Iterator[Array]) -> Iterator[Gradients]:
+    """The gradients for cotangents one after the other, asked together as far as there is room. May raise RuleError."""
+    room = copies_at_once(sum(x.size for x in pulled.inputs), outputs.size) if pulled.many is not None else 1
+    while vectors := list(islice(questions, room)):
+        yield from asked(pulled, outputs, vectors)
 
 
 def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates]) -> Claimed:
@@ -84,19 +112,20 @@ def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordi
     """
     jacobians = {i: np.zeros((c.lines(outputs.size), c.size)) for i, c in coordinates.items()}
     given = dict.fromkeys(coordinates, 0)
+    place = {i: k for k, i in enumerate(problem.differentiable_inputs())}
     pullbacks = 0
     for alike in _asked_alike(coordinates):
-        for number, v in enumerate(coordinates[alike[0]].questions(outputs.size)):
-            pullbacks += 1
-            try:
-                gradients = dict(zip(problem.differentiable_inputs(), pulled.vjp(outputs.cotangents(v)), strict=True))
-            except RuleError as error:
-                return Claimed({}, frozenset(), (broken(error, problem),), pullbacks)
-            for i in alike:
-                g = gradients[i]
-                if g is not None:
-                    given[i] += 1
-                    coordinates[i].note(jacobians[i], number, np.asarray(g))
+        found = answers(pulled, outputs, coordinates[alike[0]].questions(outputs.size))
+        try:
+            for number, gradients in enumerate(found):
+                pullbacks += 1
+                for i in alike:
+                    g = gradients[place[i]]
+                    if g is not None:
+                        given[i] += 1
+                        coordinates[i].note(jacobians[i], number, np.asarray(g))
+        except RuleError as error:
+            return Claimed({}, frozenset(), (broken(error, problem),), pullbacks + 1)
     missing = frozenset(i for i, count in given.items() if count == 0 and outputs.size)
     return Claimed(jacobians, missing, (), pullbacks)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs, broken
 from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
-from gradcheck_cli.check.coordinates import Coordinates, as_real, scale_of
+from gradcheck_cli.check.coordinates import Coordinates, as_real, golden, scale_of
 from gradcheck_cli.check.differences import EPS
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Input, Problem, Pulled
@@ -106,8 +106,8 @@ def _point(problem: Problem, way: float) -> list[Array]:
 def _moved(x: Input, way: float) -> Array:
     """The input a few percent away, coordinate by coordinate by another amount; of its structure, and within its bounds."""
     coordinates = Coordinates(x.value, x.structure, x.bounds)
-    golden = np.modf((np.arange(coordinates.size) + 1) * 0.6180339887498949)[0]
-    steps = way * np.where(coordinates.x == 0, scale_of(coordinates), coordinates.x) * (0.03 + 0.04 * golden)
+    size = np.where(coordinates.x == 0, scale_of(coordinates), coordinates.x)
+    steps = way * size * (0.03 + 0.04 * golden(coordinates.size))
     other: Array = coordinates.displaced(steps[None])[0].astype(x.value.dtype)
     return other
 

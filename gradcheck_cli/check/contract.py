@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.claimed import Claimed, Outputs, broken
-from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, scale_of
+from gradcheck_cli.check.claimed import Claimed, Outputs, asked, broken
+from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, fraction, scale_of
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.stability import MARGIN, unsteadiness
@@ -54,8 +54,8 @@ def dense_tangent(size: int) -> Array:
 
 
 def _dense(size: int, irrational: float) -> Array:
-    spread = np.modf((np.arange(size) + 1) * irrational)[0]
-    signs = np.where(np.modf(spread * 5)[0] < 0.5, -1.0, 1.0)
+    spread = fraction((np.arange(size) + 1) * irrational)
+    signs = np.where(fraction(spread * 5) < 0.5, -1.0, 1.0)
     vector: Array = signs * (0.5 + spread)
     return vector
 
@@ -68,13 +68,12 @@ def check_linearity(
 
     Where the rule was not asked for those, vjp(g) = vjp(a) + vjp(b) for g in two parts, the one holding a single output.
     """
-    g = outputs.rounded(dense_cotangent(outputs.size))
+    g, ones = outputs.rounded(dense_cotangent(outputs.size)), np.ones(outputs.size)
     sums = _Sums(problem, pulled, outputs, coordinates, claimed)
     try:
-        base = pulled.vjp(outputs.cotangents(g))
-        scaled = [pulled.vjp(outputs.cotangents(factor * g)) for factor in (*FACTORS, *FAR_FACTORS)]
-        nothing = pulled.vjp(outputs.cotangents(0 * g))
-        added = [(g, sums.of(g, base)), (np.ones(len(g)), sums.of(np.ones(len(g))))]
+        base, nothing, flat, *scaled = asked(pulled, outputs, [g, 0 * g, ones, *(c * g for c in (*FACTORS, *FAR_FACTORS))])
+        # What is said of the dense cotangent alone, and not beside others, is held against the rows.
+        added = [(g, sums.of(g)), (ones, sums.of(ones, flat))]
     except RuleError as error:
         return [broken(error, problem)]
     found = []
@@ -83,8 +82,9 @@ def check_linearity(
             continue
         near, far = [s[k] for s in scaled[: len(FACTORS)]], [s[k] for s in scaled[len(FACTORS) :]]
         message = broken_scaling(base[k], near) or nonzero(nothing[k])
-        if not message and _ordinary(problem, outputs, base[k]):
-            message = broken_scaling(base[k], far, factors=FAR_FACTORS, digits=FAR_DIGITS)
+        clipped = "" if message else broken_scaling(base[k], far, factors=FAR_FACTORS, digits=FAR_DIGITS)
+        if clipped and _ordinary(problem, outputs, base[k]):
+            message = clipped
         for v, here in () if message else added:
             for number, one in enumerate(here[i]):
                 if not message and _not_additive(one, coordinates[i]):
@@ -134,6 +134,8 @@ def broken_scaling(
         if base is None:
             continue
         a, b = as_real(np.asarray(base)) * factor, as_real(np.asarray(other))
+        if (a == b).all():
+            continue
         # An entry near the smallest numbers loses digits when it is scaled down, one near the largest overflows on the way.
         kind = np.asarray(other).dtype
         small, large = (1e-290, 1e300) if kind not in WIDER else (1e-30, 1e37)

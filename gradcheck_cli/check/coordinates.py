@@ -7,6 +7,7 @@ it are coordinates: of a symmetric matrix the lower triangle, each entry moved t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ class Coordinates:
     """What the rows of the Jacobian are; the very same object where they are the same."""
     complete = True
     """Whether the questions tell the whole Jacobian."""
+    scales: Array | None = None
+    """As `scale_of` found them."""
     single = True
     """Whether a number is one entry, and no combination of several."""
 
@@ -60,10 +63,15 @@ class Coordinates:
         """Number of coordinates."""
         return len(self.first)
 
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every number of the array is a coordinate of its own, in order."""
+        return self.first is self.second and in_order(self.first, self.flat.size)
+
     @property
     def x(self) -> Array:
         """The coordinates' values."""
-        values: Array = self.flat[self.first]
+        values: Array = self.flat if self.whole else self.flat[self.first]
         return values
 
     def row(self, k: int) -> int | None:
@@ -151,6 +159,8 @@ class Coordinates:
     def project(self, gradients: Array) -> Array:
         """Gradients, stacked along a leading axis, as derivatives along the coordinates: (k, *shape) -> (k, size)."""
         flat = as_real(gradients).reshape(len(gradients), self.flat.size)
+        if self.first is self.second:
+            return (flat if self.whole else flat[:, self.first]) + 0.0  # no negative zeros
         partner = np.where(self.first != self.second, flat[:, self.second], 0.0)
         along: Array = flat[:, self.first] + partner
         return along
@@ -187,19 +197,22 @@ class Coordinates:
         if self.bounds is not None:
             outside = np.any((target < self.bounds[0]) | (target > self.bounds[1]), axis=1)
             target[outside] = self.x
-        copies = np.repeat(self.flat[None], len(steps), axis=0)
-        copies[:, self.first] = target
-        copies[:, self.second] = target
-        return self.arrays(copies), target - self.x, outside
+        return self._at(target), target - self.x, outside
 
     def displaced(self, steps: Array) -> Array:
         """Copies of the array, each moved along all coordinates: (k, size) -> (k, *shape)."""
-        copies = np.repeat(self.flat[None], len(steps), axis=0)
-        target = self.flat[self.first] + steps
+        target = self.x + steps
         if self.bounds is not None:
             target = np.clip(target, *self.bounds)
-        copies[:, self.first] = target
-        copies[:, self.second] = target
+        return self._at(target)
+
+    def _at(self, target: Array) -> Array:
+        """Copies of the array with other coordinates, (k, size)."""
+        copies = target
+        if not self.whole:
+            copies = np.repeat(self.flat[None], len(target), axis=0)
+            copies[:, self.first] = target
+            copies[:, self.second] = target
         return self.arrays(copies)
 
     def arrays(self, flat: Array) -> Array:
@@ -209,14 +222,31 @@ class Coordinates:
         return flat.reshape(len(flat), *self.value.shape)
 
 
+def in_order(numbers: Array, size: int) -> bool:
+    """Whether these are the numbers from zero to the size, each at its place."""
+    return len(numbers) == size and np.array_equal(numbers, np.arange(size))
+
+
+def golden(size: int) -> Array:
+    """Numbers between 0 and 1, spread evenly, none equal to another: multiples of the golden ratio."""
+    return fraction((np.arange(size) + 1) * 0.6180339887498949)
+
+
+def fraction(x: Array) -> Array:
+    """What is left of positive numbers without their whole part."""
+    found: Array = x - np.floor(x)
+    return found
+
+
 def scale_of(coordinates: Coordinates) -> Array:
     """s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0."""
-    size = np.abs(coordinates.x)
-    size[~np.isfinite(size)] = 0.0
-    floor = np.maximum(size, size.max(initial=0.0) / 128)
-    floor[floor == 0] = 1.0
-    scale: Array = np.exp2(np.floor(np.log2(floor)))
-    return scale
+    if coordinates.scales is None:
+        size = np.abs(coordinates.x)
+        size[~np.isfinite(size)] = 0.0
+        floor = np.maximum(size, size.max(initial=0.0) / 128)
+        floor[floor == 0] = 1.0
+        coordinates.scales = np.exp2(np.floor(np.log2(floor)))
+    return coordinates.scales
 
 
 def wide(value: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates, as_real, scale_of
+from gradcheck_cli.check.coordinates import Coordinates, as_real, fraction, golden, scale_of
 from gradcheck_cli.errors import GradcheckError
 
 Array = np.ndarray[Any, Any]
@@ -18,8 +18,10 @@ DITHER = np.array([1.0136, 0.9371, 1.1717, 0.8793, 1.0739])
 """Steps must not be powers of two: x + h would stay on one grid, and its rounding noise cancel exactly, unseen."""
 PROBE = np.array([-0.9713, -0.7402, -0.5331, -0.2718, 0.0, 0.2239, 0.4917, 0.7624, 0.9655])
 """Where the noise is probed: nine points that are not equispaced, so that no regular error can hide in their fit."""
-CHUNK_NUMBERS = 4_000_000
+CHUNK_NUMBERS = 1_000_000
 """Perturbed copies are evaluated in chunks of at most so many numbers."""
+PIECE = 2**15
+"""Entries are looked at so many at a time, for what is made on the way to stay in the cache."""
 LOST = (ValueError, ArithmeticError, np.linalg.LinAlgError, GradcheckError)
 """What a forward may raise where it is not defined; at a perturbed point it counts as NaN."""
 
@@ -65,11 +67,13 @@ class Noise(NamedTuple):
 
 def residual_noise(changes: Array, model: Model) -> Array:
     """4 times the rms of what the model leaves of the changes, (points, outputs), over its degrees of freedom."""
+    noise = np.empty(changes.shape[1])
     with np.errstate(all="ignore"):
-        residual = model.residue @ changes
-        size = np.max(np.abs(residual), axis=0, initial=0.0)  # taken out first: squares of huge or tiny values have no place
-        size = np.where(size > 0, size, 1.0)
-        noise: Array = 4.0 * size * np.sqrt(np.sum((residual / size) ** 2, axis=0) / model.freedom)
+        for some in (slice(k, k + PIECE) for k in range(0, len(noise), PIECE)):
+            residual = model.residue @ changes[:, some]
+            size = np.max(np.abs(residual), axis=0)  # taken out first: squares of huge or tiny values have no place
+            size = np.where(size > 0, size, 1.0)
+            noise[some] = 4.0 * size * np.sqrt(np.sum((residual / size) ** 2, axis=0) / model.freedom)
     return noise
 
 
@@ -81,6 +85,11 @@ class Look(NamedTuple):
     h_up: Array
     h_down: Array
 
+    @property
+    def step(self) -> Array:
+        """The mean of the distances to both sides."""
+        return (self.h_up + self.h_down) / 2
+
 
 class Differences:
     """The forward as a function of one input's coordinates: (copies, *shape) -> (copies, outputs), counted.
@@ -88,12 +97,18 @@ class Differences:
     `scale` s_j = 2^floor(log2 max(|x_j|, max|x|/128)), or 1 where all of x is 0: what counts as a large step.
     """
 
-    def __init__(self, evaluate: Callable[[Array], Array], coordinates: Coordinates) -> None:
+    def __init__(self, evaluate: Callable[[Array], Array], coordinates: Coordinates, batched: bool = False) -> None:
         self.evaluate, self.coordinates = evaluate, coordinates
         self.evaluations = 0
         self.scale = scale_of(coordinates)
         # Twice and in double precision, so that it is rounded as the perturbed copies are.
-        self.f0 = self.values_at(coordinates.displaced(np.zeros((2, coordinates.size))))[0]
+        still = np.zeros((2, coordinates.size))
+        few = batched and len(PROBE) * coordinates.size <= PIECE
+        probes = self._probes(2.0**-17, self.scale) if few else still[:0]
+        values = self.values_at(coordinates.displaced(np.concatenate([still, probes])))
+        self.f0 = values[0]
+        self._probed = values[2:] if few else None
+        """The outputs at the probes of the wider window, where copies are evaluated all at once and a few more cost nothing."""
         self._noise: Noise | None = None
         self._wide: Array | None = None
         self._cubic: Array | None = None
@@ -114,20 +129,30 @@ class Differences:
 
         NaN where the forward is not defined, or the point lies outside the input's bounds.
         """
-        values, gone = np.empty((len(columns), len(self.f0))), []
-        for part in self._chunks(len(columns)):
-            copies, distances, outside = self.coordinates.moved(columns[part], steps[part])
-            gone.append(distances.reshape(len(copies), -1))
-            values[part] = self.values_at(copies)
-            values[part][outside] = np.nan
-        return values, np.concatenate(gone) if gone else np.empty((0, 1))
+        parts = list(self._chunks(len(columns)))
+        if len(parts) == 1:
+            return self._moved(columns, steps)
+        values, gone = np.empty((len(columns), len(self.f0))), [np.empty((0, 1))]
+        for part in parts:
+            values[part], distances = self._moved(columns[part], steps[part])
+            gone.append(distances)
+        return values, np.concatenate(gone[1:] or gone)
 
-    def around(self, columns: Array, exponent: int) -> Look:
-        """The values with one coordinate moved up and down by the steps of one exponent, for each column."""
-        steps = self.step(columns, exponent)
-        up, h_up = self.at(columns, steps)
-        down, h_down = self.at(columns, -steps)
-        return Look(up, down, h_up, -h_down)
+    def _moved(self, columns: Array, steps: Array) -> tuple[Array, Array]:
+        """The same for a few columns, whose copies are made all at once."""
+        copies, gone, outside = self.coordinates.moved(columns, steps)
+        values = self.values_at(copies)
+        values[outside] = np.nan
+        return values, gone.reshape(len(copies), -1)
+
+    def around(self, columns: Array, exponents: Sequence[int]) -> list[Look]:
+        """The values with one coordinate moved up and down by the steps of each exponent, for each column."""
+        if not exponents:
+            return []
+        steps = [sign * self.step(columns, e) for e in exponents for sign in (1.0, -1.0)]
+        values, gone = self.at(np.tile(columns, len(steps)), np.concatenate(steps))
+        values, gone = (part.reshape(len(exponents), 2, len(columns), -1) for part in (values, gone))
+        return [Look(v[0], v[1], h[0], -h[1]) for v, h in zip(values, gone, strict=True)]
 
     def at_once(self, steps: Array) -> tuple[Array, Array]:
         """The values with many coordinates moved at the same time, and the distances really gone, both (k, ...); NaN as in
@@ -160,7 +185,9 @@ class Differences:
         return self._cubic
 
     def _look_wide(self) -> None:
-        changes = self._probe(2.0**-17, self.scale)
+        if self._probed is None:
+            self._probed = self._displaced(self._probes(2.0**-17, self.scale))
+        changes = self._changes(self._probed)
         self._wide = self._at_least(residual_noise(changes, SMOOTH))
         with np.errstate(all="ignore"):
             cubic = np.abs(SMOOTH.terms[3] @ changes)
@@ -169,7 +196,7 @@ class Differences:
     def noise(self) -> Noise:
         """The noise of each output, measured once: 18 evaluations."""
         if self._noise is None:
-            narrow = self._probe(2.0**-32, self.own_scale())
+            narrow = self._changes(self._displaced(self._probes(2.0**-32, self.own_scale())))
             found = (self._at_least(residual_noise(narrow, model)) for model in (SMOOTH, KINKED))
             self._noise = Noise(self.wide_noise(), *found)
         return self._noise
@@ -184,16 +211,25 @@ class Differences:
         own: Array = np.where((size > 0) & (size < self.scale), size, self.scale)
         return own
 
-    def _probe(self, window: float, scale: Array) -> Array:
-        """The outputs' changes at the nine points of a random line through the point."""
-        golden = np.modf((np.arange(self.coordinates.size) + 1) * 0.6180339887498949)[0]
-        direction = scale * (0.7 + 0.3 * golden) * np.where(np.modf(golden * 7)[0] < 0.5, -1.0, 1.0)
+    def _probes(self, window: float, scale: Array) -> Array:
+        """Displacements to nine points of a random line through the point."""
+        spread = golden(self.coordinates.size)
+        direction = scale * (0.7 + 0.3 * spread) * np.where(fraction(spread * 7) < 0.5, -1.0, 1.0)
         if self.coordinates.bounds is not None:
             low, high = self.coordinates.bounds
             reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)
             direction = np.where(reach < window * np.abs(direction), 0.0, direction)
-        # Taking off the value at the point first keeps the fit's own rounding below the noise.
-        changes: Array = self.values_at(self.coordinates.displaced(PROBE[:, None] * window * direction)) - self.f0
+        probes: Array = PROBE[:, None] * window * direction
+        return probes
+
+    def _displaced(self, steps: Array) -> Array:
+        """The values with all coordinates moved: (k, size) -> (k, outputs)."""
+        return np.concatenate([self.values_at(self.coordinates.displaced(steps[part])) for part in self._chunks(len(steps))])
+
+    def _changes(self, values: Array) -> Array:
+        """What the outputs changed by: taking off the value at the point first keeps a fit's own rounding below the noise."""
+        with np.errstate(all="ignore"):
+            changes: Array = values - self.f0
         return changes
 
     def values_at(self, copies: Array) -> Array:
@@ -215,10 +251,10 @@ def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> 
     term takes out the fake slope f'' (h+ - h-)/2 of two distances that rounding made unequal.
     """
     with np.errstate(all="ignore"):
-        F, B = (up - f0) / h_up, (f0 - down) / h_down
+        bend = (up - f0) / h_up - (f0 - down) / h_down  # F - B
         total = h_up + h_down
-        D = (up - down) / total - (F - B) * ((h_up - h_down) / total)
-        return total / 2, D, np.abs(F - B) / 2, (up == f0) & (down == f0)
+        D = (up - down) / total - bend * ((h_up - h_down) / total)
+        return total / 2, D, np.abs(bend) / 2, (up == f0) & (down == f0)
 
 
 class Evaluator:
@@ -231,9 +267,11 @@ class Evaluator:
         arrays: Sequence[Array],
         position: int,
         kept: Sequence[int],
+        width: int,
     ) -> None:
         self.primal, self.batched, self.arrays, self.position, self.kept = primal, batched, arrays, position, kept
-        self.width = len(outputs_as_real(primal(*map(np.array, arrays)), kept))
+        self.width = width
+        """How many numbers the kept outputs are."""
         self.alone = 0
         """Copies that ran one by one."""
 
@@ -247,20 +285,24 @@ class Evaluator:
             except LOST:
                 pass  # one copy spoils the batch: each on its own
         self.alone += len(copies)
-        return np.stack([self._one(moved) for moved in copies])
+        rows = np.empty((len(copies), self.width))
+        for row, moved in zip(rows, copies, strict=True):
+            row[:] = self._one(moved)
+        return rows
 
-    def _one(self, moved: Array) -> Array:
+    def _one(self, moved: Array) -> Array | float:
         given = [moved if k == self.position else np.array(a) for k, a in enumerate(self.arrays)]
         try:
             row = outputs_as_real(self.primal(*given), self.kept)
         except LOST:
-            return np.full(self.width, np.nan)
-        return row if len(row) == self.width else np.full(self.width, np.nan)
+            return np.nan
+        return row if len(row) == self.width else np.nan
 
 
 def outputs_as_real(outputs: Sequence[Any], kept: Sequence[int]) -> Array:
-    """The kept outputs as one vector of real numbers."""
-    return np.concatenate([np.zeros(0), *(as_real(np.asarray(outputs[k])) for k in kept)])
+    """The kept outputs as one vector of real numbers, which may be an output's own."""
+    parts = [as_real(np.asarray(outputs[k])) for k in kept]
+    return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
 
 
 def _rows(stack: Array) -> Array:

@@ -132,6 +132,8 @@ def settle(
     """
     a, D, E = judged.claimed, judged.numeric, judged.bound
     still_open = among(judged.verdict, (Verdict.NOISE, Verdict.SCALES)) & np.isfinite(E)
+    if not still_open.any():
+        return judged, 0
     verdict, numeric, bound = (np.array(x) for x in (judged.verdict, D, E))
     for j in np.flatnonzero(still_open.any(axis=1)):
         u = {i: coordinates.tangent(np.eye(1, coordinates.size, int(j))[0])}

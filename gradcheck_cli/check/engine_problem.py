@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
-from gradcheck_cli.engine.backward import grad
+from gradcheck_cli.engine.backward import grad, grad_of_copies, takes_copies
 from gradcheck_cli.engine.counts import count_graph
 from gradcheck_cli.engine.modes import enable_grad, no_grad
 from gradcheck_cli.engine.stop import freeze
@@ -69,14 +70,7 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
         tensors = [Tensor(a, requires_grad=r) for a, r in zip(arrays, requires, strict=True)]
         with enable_grad():
             outputs = _record(function, tensors)
-        leaves = [t for t in tensors if t.requires_grad]
-        live = [k for k, y in enumerate(outputs) if y.requires_grad]
-
-        def vjp(cotangents: Sequence[Array]) -> Sequence[Array | None]:
-            if not live:
-                return [None] * len(leaves)
-            found = _pulled([outputs[k] for k in live], leaves, [cotangents[k] for k in live], retain_graph=True)
-            return [None if g is None else g.data for g in found]
+        vjp = Vjp(outputs, [t for t in tensors if t.requires_grad])
 
         def described(inputs: Sequence[str], names: Sequence[str]) -> Graph:
             from gradcheck_cli.engine.graph import describe
@@ -85,12 +79,48 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
                 tensor.name = called
             return describe(outputs, names=names)
 
-        differentiable = tuple(y.requires_grad for y in outputs) if live else ()
+        differentiable = tuple(y.requires_grad for y in outputs) if vjp.live else ()
         given = tuple(t.data for t in tensors)
         values = tuple(y.data for y in outputs)
-        return Pulled(values, vjp, count_graph(outputs), given, differentiable, described if live else None)
+        return Pulled(values, vjp, count_graph(outputs), given, differentiable, described if vjp.live else None)
 
     return pullback
+
+
+class Vjp:
+    """From one cotangent per output to one gradient (or None) per leaf, through a recorded graph, as often as asked."""
+
+    def __init__(self, outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> None:
+        self.live = [k for k, y in enumerate(outputs) if y.requires_grad]
+        self.ends, self.leaves = [outputs[k] for k in self.live], leaves
+        self._last: tuple[list[bytes], Sequence[Array | None]] = [], ()
+        """The last question to a rule made of ops, which says the same when it is asked again; and the answer."""
+
+    def __call__(self, cotangents: Sequence[Array]) -> Sequence[Array | None]:
+        """Raises RuleError."""
+        if not self.live:
+            return [None] * len(self.leaves)
+        asked = [cotangents[k] for k in self.live]
+        if self.many is None:
+            return self._pull(asked)
+        question = [g.tobytes() for g in asked]
+        if question != self._last[0]:
+            self._last = question, self._pull(asked)
+        return [None if g is None else g.copy() for g in self._last[1]]
+
+    def _pull(self, cotangents: list[Array]) -> Sequence[Array | None]:
+        found = _pulled(self.ends, self.leaves, cotangents, retain_graph=True)
+        return [None if g is None else g.data for g in found]
+
+    @cached_property
+    def many(self) -> Callable[[Sequence[Array]], Sequence[Array | None] | None] | None:
+        """The same for many cotangents at once, along a leading axis, as `Pulled.many`."""
+        return self._many if self.live and takes_copies(self.ends) else None
+
+    def _many(self, cotangents: Sequence[Array]) -> Sequence[Array | None] | None:
+        with suppress(Exception):  # asked one by one the rule says what is wrong with it
+            return grad_of_copies(self.ends, self.leaves, [cotangents[k] for k in self.live])
+        return None
 
 
 def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -103,7 +133,7 @@ def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Ten
         raise RuleError("raised", f"recording the forward raised {type(error).__name__}: {error}") from error
 
 
-def _pulled(outputs: list[Tensor], inputs: list[Tensor], cotangents: list[Any], **how: bool) -> Sequence[Tensor | None]:
+def _pulled(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: list[Any], **how: bool) -> Sequence[Tensor | None]:
     """The gradients. What the engine refuses there, such as `numpy()` of a tensor that requires grad, is the rule's doing."""
     try:
         return grad(outputs, inputs, cotangents, allow_unused=True, **how)

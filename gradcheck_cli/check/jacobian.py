@@ -5,14 +5,14 @@ Entries are arrays of shape (coordinates of the input, outputs): a row of them i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.cheap import CheapTest, Taken, keep
+from gradcheck_cli.check.cheap import CheapTest, Taken
 from gradcheck_cli.check.claimed import RowSizes
-from gradcheck_cli.check.differences import EPS, Differences, quotients
+from gradcheck_cli.check.differences import EPS, PIECE, Differences, quotients
 from gradcheck_cli.check.ladder import Estimate, Slopes, estimate
 from gradcheck_cli.check.verdict import (
     DEEP,
@@ -21,6 +21,7 @@ from gradcheck_cli.check.verdict import (
     WHISPER,
     Tolerance,
     Verdict,
+    all_agree,
     among,
     between,
     flat_up_to_a_kink,
@@ -72,7 +73,7 @@ class Comparison:
         self.sizes = sizes
         self.numeric, self.bound = np.full(claimed.shape, np.nan), np.full(claimed.shape, np.inf)
         self.verdict = np.full(claimed.shape, Verdict.UNSETTLED, np.int8)
-        self.taken: Taken = {}
+        self.taken = Taken(len(claimed))
         self.wishes = np.zeros(len(claimed), np.int8)
         """What each column's open entries ask for next."""
         self.best = np.zeros(len(claimed), np.intp)
@@ -82,20 +83,26 @@ class Comparison:
         """Settle every entry, or say why it cannot be."""
         if self.a.size:
             self._ladder(np.flatnonzero(~self._cheap().all(axis=1)))
-        self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
-        self._hear_witness()
+        if not all_agree(self.verdict):
+            self.verdict[self.verdict == Verdict.UNSETTLED] = Verdict.SCALES
+            self._hear_witness()
         self._listen()
-        self._doubt_infinite_slopes()
-        self._excuse_zero_times_infinity()
-        nowhere = ~np.isfinite(self.d.coordinates.x)[:, None] & among(self.verdict, FAILING)
-        self.verdict[nowhere] = Verdict.NOT_FINITE
+        if not all_agree(self.verdict):
+            self._doubt_infinite_slopes()
+            self._excuse_zero_times_infinity()
+            nowhere = np.flatnonzero(~np.isfinite(self.d.coordinates.x))
+            failing = among(self.verdict[nowhere], FAILING)
+            self.verdict[nowhere] = np.where(failing, Verdict.NOT_FINITE, self.verdict[nowhere])
         return Judged(self.a, self.numeric, self.bound, self.verdict)
 
     def _doubt_infinite_slopes(self) -> None:
         """Go on to ever shorter steps from a coordinate that is zero: an infinite slope grows without end, and that of
         sqrt(x + eps) does not. One that is the same at the last two steps is that number.
         """
-        endless = (self.verdict == Verdict.EDGE) & np.isinf(self.a) & (self.d.coordinates.x == 0)[:, None]
+        edges = self.verdict == Verdict.EDGE
+        if not edges.any():
+            return
+        endless = edges & np.isinf(self.a) & (self.d.coordinates.x == 0)[:, None]
         columns = np.flatnonzero(endless.any(axis=1))
         if not len(columns):
             return
@@ -125,7 +132,10 @@ class Comparison:
         """At an edge where the slope is infinite, a zero cotangent gives 0 * inf = NaN for the outputs that do not depend on
         this input: the NaN is the edge's, not the rule's.
         """
-        at_edge = (np.isinf(self.a) & ~among(self.verdict, FAILING)).any(axis=1, keepdims=True)
+        infinite = np.isinf(self.a)
+        if not infinite.any():
+            return
+        at_edge = (infinite & ~among(self.verdict, FAILING)).any(axis=1, keepdims=True)
         with np.errstate(all="ignore"):
             excused = at_edge & np.isnan(self.a) & (np.abs(self.numeric) <= self.bound)
         self.verdict[excused] = Verdict.EDGE
@@ -184,8 +194,10 @@ class Comparison:
         With a witness, w = 0 confirms the zero. Without one it is doubted if the forward moves FARTHEST scales away, or an
         eighth of them, by no more than WHISPER EPS |f|.
         """
-        faint = self._faint()
-        zeros = (self.verdict == Verdict.AGREE) & (self.a == 0) & (self.numeric == 0) & faint
+        zeros = (self.a == 0) & (self.numeric == 0) & among(self.verdict, (Verdict.AGREE,))
+        if not zeros.any():
+            return
+        zeros &= self._faint()
         columns = np.flatnonzero(zeros.any(axis=1))
         if not len(columns):
             return
@@ -213,9 +225,8 @@ class Comparison:
         """Entries that agree at once."""
         test = CheapTest(self.a, self.d, self.tol)
         settled = test.run()
-        self.numeric[settled], self.bound[settled] = test.numeric[settled], test.bound[settled]
+        self.numeric, self.bound, self.taken = test.numeric, test.bound, test.taken
         self.verdict[settled] = Verdict.AGREE
-        self.taken = test.taken
         return settled
 
     # The ladder.
@@ -248,8 +259,8 @@ class Comparison:
     def _look(self, columns: Array, number: int) -> Array:
         """One look at columns that are not settled: take their steps, judge, and give back what is still open."""
         for steps, group in self._wanted(columns, number):
-            for e in steps:
-                keep(self.taken, group, e, self.d.around(group, e), np.arange(len(group)))
+            for e, look in zip(steps, self.d.around(group, steps), strict=True):
+                self.taken.keep(group, e, look, np.arange(len(group)))
         open_columns = []
         for exponents, group in self._by_steps(columns):
             self._judge_group(group, exponents, last=number == ROUNDS - 1)
@@ -260,7 +271,7 @@ class Comparison:
         """Columns with the same steps, together."""
         groups: dict[tuple[int, ...], list[int]] = {}
         for j in columns:
-            groups.setdefault(tuple(sorted(self.taken.get(int(j), ()))), []).append(int(j))
+            groups.setdefault(self.taken.exponents(int(j)), []).append(int(j))
         for exponents, members in groups.items():
             yield exponents, np.array(members)
 
@@ -306,23 +317,16 @@ class Comparison:
 
     def _judge_group(self, columns: Array, exponents: tuple[int, ...], last: bool) -> None:
         """Judge the open entries of columns that share their steps."""
-        outputs = [np.flatnonzero(row == Verdict.UNSETTLED) for row in self.verdict[columns]]
-        up, down, h_up, h_down = (self._taken(columns, exponents, outputs, k) for k in range(4))
-        column = np.repeat(columns, [len(o) for o in outputs])
-        group = _Entries(exponents, up, down, h_up, h_down, column, np.concatenate(outputs))
+        place, output = np.nonzero(self.verdict[columns] == Verdict.UNSETTLED)
+        column = columns[place]
+        looks = [self.taken.entries(e, column, output) for e in exponents]
+        up, down, h_up, h_down = map(np.array, zip(*looks, strict=True))
+        group = _Entries(exponents, up, down, h_up, h_down, column, output)
         self.wishes[columns] = 0
         usable = np.isfinite(group.up) & np.isfinite(group.down)
         for pattern, members in _patterns(usable):
-            self._judge_entries(group.only(members), pattern, last)
-
-    def _taken(self, columns: Array, exponents: tuple[int, ...], outputs: Sequence[Array], k: int) -> Array:
-        """Part `k` of what was seen of some outputs of each column, (steps, entries)."""
-        size = self.a.shape[1]
-        seen = [
-            [np.broadcast_to(self.taken[int(j)][e][k], size)[chosen] for j, chosen in zip(columns, outputs, strict=True)]
-            for e in exponents
-        ]
-        return np.array([np.concatenate(row) for row in seen])
+            for start in range(0, len(members), PIECE):
+                self._judge_entries(group.only(members[start : start + PIECE]), pattern, last)
 
     def _judge_entries(self, group: _Entries, finite: Array, last: bool) -> None:
         """Judge entries that are finite on both sides at the same steps."""
@@ -499,11 +503,11 @@ class _Entries(NamedTuple):
 def _patterns(finite: Array) -> Iterator[tuple[Array, Array]]:
     """Entries grouped by which of their steps are usable."""
     if finite.all():
-        yield np.ones(len(finite), bool), np.ones(finite.shape[1], bool)
+        yield np.ones(len(finite), bool), np.arange(finite.shape[1])
         return
     patterns, which = np.unique(finite, axis=1, return_inverse=True)
     for k in range(patterns.shape[1]):
-        yield patterns[:, k], np.ravel(which) == k
+        yield patterns[:, k], np.flatnonzero(np.ravel(which) == k)
 
 
 def classical(a: Array, d: Differences, eps: float, rtol: float, atol: float) -> Judged:

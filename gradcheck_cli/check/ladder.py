@@ -92,43 +92,42 @@ def noise_bound(slopes: Slopes, observed: Array, f: Array, x: Array, sigma: Arra
     """
     seen = np.zeros_like(observed)
     seen[1:] = np.maximum.accumulate(observed[:-1], axis=0)
-    N = np.empty_like(observed)
-    for k, e in enumerate(slopes.exponents):
-        slid = EPS * (np.abs(x) + slopes.h[k]) * (np.abs(slopes.D[k]) + slopes.asym[k])
-        if k < 3:
-            assumed = (8 if k == 0 else 2) * EPS * np.abs(f) + slid
-            N[k] = np.maximum(np.maximum(assumed, sigma if e >= -17 else rounding), seen[k])
-        else:
-            N[k] = np.maximum(np.maximum(EPS * np.abs(f) / 2, rounding), np.maximum(slid, 2 * seen[k]))
+    slid = EPS * (np.abs(x) + slopes.h) * (np.abs(slopes.D) + slopes.asym)
+    N = np.maximum(np.maximum(EPS * np.abs(f) / 2, rounding), np.maximum(slid, 2 * seen))
+    for k, e in enumerate(slopes.exponents[:3]):
+        assumed = (8 if k == 0 else 2) * EPS * np.abs(f) + slid[k]
+        N[k] = np.maximum(np.maximum(assumed, sigma if e >= -17 else rounding), seen[k])
     return N, seen
 
 
-def truncation_bound(slopes: Slopes, z: Array, table: list[Array], N: Array, k: int) -> tuple[Array, Array]:
-    """For step k the extrapolation with the least truncation error, and that error.
+def truncation_bounds(slopes: Slopes, z: Array, table: list[Array], N: Array) -> tuple[Array, Array]:
+    """For each step k the extrapolation with the least truncation error, and that error.
 
     T[q][k] is trusted to err by its damped change |T[q][k] - T[q-1][k]| only where the quotients really follow a
     polynomial in z up to step k+q: where the q smaller ones predict D[k+q] to within the noise, or the part FOLLOWS of what
     the quotients change by altogether. Elsewhere it is charged the undamped |T[q-1][k] - T[q-1][k+1]| (Ridders), and larger
     steps are not heard.
     """
-    D, h = slopes.D, slopes.h
-    value, error = D[k], np.full(D.shape[1], np.inf)
-    listening = np.ones(D.shape[1], bool)
-    low = high = D[k]
-    growth = np.ones(D.shape[1])
-    for q in range(1, min(ORDERS, len(D) - 1 - k) + 1):
-        low, high = np.minimum(low, D[k + q]), np.maximum(high, D[k + q])
-        undamped = np.abs(table[q - 1][k] - table[q - 1][k + 1])
-        growth = np.ones_like(growth)
-        for j in range(k + 1, k + q):
-            growth = growth * (z[k + q] / z[j] - 1)
-        misprediction = np.maximum(undamped, 4 * EPS * np.abs(D[k])) * growth
-        smooth = misprediction <= (FOLLOWS if q > 2 else FOLLOWS_EARLY) * (high - low) + 4 * N[k] / h[k]
-        change = np.where(smooth, np.abs(table[q][k] - table[q - 1][k]), undamped)
-        better = listening & (change < error)
-        value, error = np.where(better, table[q][k], value), np.where(better, change, error)
+    D = slopes.D
+    value, error = D.copy(), np.full(D.shape, np.inf)
+    listening = np.ones(D.shape, bool)
+    low = high = D
+    least, noise = 4 * EPS * np.abs(D), 4 * N / slopes.h
+    for q in range(1, len(table)):
+        steps = len(D) - q  # so many have q larger ones
+        low, high = np.minimum(low[:steps], D[q:]), np.maximum(high[:steps], D[q:])
+        undamped = np.abs(table[q - 1][:-1] - table[q - 1][1:])
+        growth = np.ones(undamped.shape)
+        for j in range(1, q):
+            growth *= z[q:] / z[j : j + steps] - 1
+        misprediction = np.maximum(undamped, least[:steps]) * growth
+        smooth = misprediction <= (FOLLOWS if q > 2 else FOLLOWS_EARLY) * (high - low) + noise[:steps]
+        change = np.where(smooth, np.abs(table[q] - table[q - 1][:-1]), undamped)
+        better = listening[:steps] & (change < error[:steps])
+        np.copyto(value[:steps], table[q], where=better)
+        np.copyto(error[:steps], change, where=better)
         if q >= 2:
-            listening &= smooth
+            listening[:steps] &= smooth
     return value, error
 
 
@@ -142,13 +141,11 @@ def estimate(slopes: Slopes, f: Array, x: Array, sigma: Array, rounding: Array, 
         z = (slopes.h / np.max(slopes.h, axis=0)) ** slopes.power  # only ratios count, and squares must stay in range
         table = neville(z, slopes.D)
         N, seen = noise_bound(slopes, observed_noise(slopes.h, table), f, x, sigma, rounding)
-        values, bounds = np.empty_like(slopes.D), np.full_like(slopes.D, np.inf)
         noise = NOISE_FACTOR * N / slopes.h
         useful = ~np.logical_and.accumulate(slopes.flat, axis=0)
-        for k in range(len(slopes.D)):
-            values[k], truncation = truncation_bound(slopes, z, table, N, k)
-            bounds[k] = np.where(useful[k], noise[k] + truncation, np.inf)
-        bounds = np.where(np.isnan(bounds), np.inf, bounds)
+        values, truncation = truncation_bounds(slopes, z, table, N)
+        bounds = noise + truncation
+        bounds[~useful | np.isnan(bounds)] = np.inf
         agreed = veto(values, bounds)
         best = np.argmin(agreed, axis=0)
         pick = (best, np.arange(len(best)))
@@ -159,7 +156,7 @@ def estimate(slopes: Slopes, f: Array, x: Array, sigma: Array, rounding: Array, 
 def veto(values: Array, bounds: Array) -> Array:
     """Every candidate's bound, raised to its distance from any smaller step's candidate less that one's bound."""
     agreed = bounds.copy()
-    for k in range(len(values)):
-        for j in range(k):
-            agreed[k] = np.fmax(agreed[k], np.abs(values[k] - values[j]) - agreed[j])
+    for j in range(len(values) - 1):
+        larger = agreed[j + 1 :]
+        np.fmax(larger, np.abs(values[j + 1 :] - values[j]) - agreed[j], out=larger)
     return agreed

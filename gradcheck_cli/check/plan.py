@@ -135,7 +135,8 @@ class Planner:
             return None if leak is None else self._part(i, blocks, np.array([leak[0]]), leak[1])
         grouped = Grouped(base, blocks, scale_of(base))
         arrays = [wide(x.value) for x in self.problem.inputs]
-        d = Differences(Evaluator(self.problem.primal, self.problem.batched_primal, arrays, i, self.outputs.kept), grouped)
+        evaluate = Evaluator(self.problem.primal, self.problem.batched_primal, arrays, i, self.outputs.kept, self.outputs.size)
+        d = Differences(evaluate, grouped)
         stray = np.flatnonzero(strays(grouped, d.values_at, d.f0))
         mover = culprit(grouped, d.values_at, d.f0, int(stray[0])) if len(stray) else None
         self.forwards += d.evaluations

@@ -40,6 +40,8 @@ class Settings(NamedTuple):
     seed: int = 0
     pictures: bool = False
     """Whether the result holds what pictures show too: the Taylor remainders and the graph."""
+    dot_product: bool = True
+    """Whether the dot-product test is made, which changes no verdict."""
 
     def tolerances(self) -> tuple[float, float]:
         """Rtol and atol."""
@@ -78,6 +80,16 @@ class Pulled(NamedTuple):
     described: Callable[[Sequence[str], Sequence[str]], Graph] | None = None
     """The graph, with these names for the inputs and the outputs; None where there is no graph."""
 
+    @property
+    def many(self) -> Callable[[Sequence[Array]], Sequence[Array | None] | None] | None:
+        """`vjp` for many cotangents at once, along a leading axis; gives None, or is None, where each has to be asked alone."""
+        found: Callable[[Sequence[Array]], Sequence[Array | None] | None] | None = getattr(self.vjp, "many", None)
+        return found
+
+    def one_by_one(self) -> Pulled:
+        """The same without `many`."""
+        return self._replace(vjp=lambda cotangents: self.vjp(cotangents))
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -105,6 +117,8 @@ class Problem:
     surrogate: bool = False
     python: bool = False
     """Whether forward or rule are Python code of the user's, which may keep state or write where it should not."""
+    pure: bool = False
+    """Whether the forward is a spec's text, which keeps no state and writes nowhere."""
     location: Location | None = None
     """Where the rule stands."""
     jvp_location: Location | None = None

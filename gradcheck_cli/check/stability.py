@@ -41,10 +41,12 @@ Claim = Callable[[Problem, float], Array]
 def excuse_unstable(judged: Judged, claim: Claim, problem: Problem) -> Judged:
     """The verdicts, with accusations withdrawn where |a - D| <= MARGIN max |a' - a|, a' as in `changes_of`."""
     wrong = among(judged.verdict, FAILING)
+    if not wrong.any():
+        return judged
     with np.errstate(all="ignore"):
         error = np.abs(judged.claimed - judged.numeric)
         size = np.maximum(np.abs(judged.claimed), np.abs(judged.numeric))
-        if not wrong.any() or not np.all(error[wrong] <= SMALL * size[wrong]):
+        if not np.all(error[wrong] <= SMALL * size[wrong]):
             return judged
         try:
             wobble = MARGIN * changes_of(claim, problem, judged.claimed)

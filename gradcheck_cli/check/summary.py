@@ -65,8 +65,7 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
     with np.errstate(all="ignore"):
         error = np.abs(a - D)
         size = np.maximum(np.abs(a), np.abs(D))
-        relative = np.where(error == 0, 0.0, error / size)
-        resolution = E / size
+        relative = np.divide(error, size, out=np.zeros_like(error), where=error != 0)
 
     def entry(flat: Any) -> Entry:
         j, k = divmod(int(flat), a.shape[1])
@@ -76,8 +75,9 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
 
     settled = among(verdict, (Verdict.AGREE, Verdict.DISAGREE))
     wrong = _worst_first(among(verdict, FAILING), relative)
-    unknown = _worst_first(among(verdict, UNDECIDED), resolution)
-    shown = np.nan_to_num(np.where(settled, relative, -1.0).ravel(), nan=np.inf)
+    undecided = among(verdict, UNDECIDED)
+    with np.errstate(all="ignore"):
+        unknown = _worst_first(undecided, np.divide(E, size, out=size, where=undecided))
     return InputResult(
         name=x.name,
         shape=x.value.shape,
@@ -88,12 +88,12 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         verdicts=coordinates.stored(verdict, Verdict.AGREE).T,
         entries=outputs.size * Coordinates(x.value, x.structure).size,
         checked=a.size + coordinates.outside * outputs.size,
-        max_abs_error=float(np.nanmax(np.where(settled, error, 0.0), initial=0.0)),
-        max_rel_error=float(np.nanmax(np.where(settled, relative, 0.0), initial=0.0)),
-        worst=entry(np.argmax(shown)) if settled.any() else None,
+        max_abs_error=float(np.nanmax(error, initial=0.0, where=settled)),
+        max_rel_error=float(np.nanmax(relative, initial=0.0, where=settled)),
+        worst=entry(np.argmax(np.where(settled, relative, -1.0))) if settled.any() else None,
         mismatches=tuple(map(entry, wrong)),
         undecided=tuple(map(entry, unknown)),
-        bound=float(np.max(np.where(settled & np.isfinite(E), E, 0.0), initial=0.0)),
+        bound=float(np.max(E, initial=0.0, where=settled & np.isfinite(E))),
         outputs=tuple(_extent(outputs.names[k], outputs.arrays[k]) for k in outputs.kept),
         **rest,
     )
@@ -115,6 +115,8 @@ def _worst_first(chosen: Array, badness: Array) -> Array:
     Equally bad ones, to a percent, keep their order: the differences' own noise must not shuffle them.
     """
     flat = np.flatnonzero(chosen)
+    if not len(flat):
+        return flat
     with np.errstate(all="ignore"):
         order = np.argsort(-np.nan_to_num(np.round(np.log10(badness.ravel()[flat]), 2), nan=np.inf), kind="stable")
     worst: Array = flat[order][:SHOWN]

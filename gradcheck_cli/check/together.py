@@ -41,7 +41,8 @@ def cover(pattern: Array) -> Array:
     tell any two apart; or each column alone. The fewest of these.
     """
     columns = len(pattern)
-    found = [np.eye(columns, dtype=bool), np.unique(~pattern, axis=1).T]
+    kinds = {kind.tobytes(): kind for kind in np.ascontiguousarray(~pattern.T)}
+    found = [np.eye(columns, dtype=bool), np.array(list(kinds.values()), bool).reshape(-1, columns)]
     if np.max(np.count_nonzero(pattern, axis=0), initial=0) <= 1:
         found.append(np.array(list(separating(columns)), bool).reshape(-1, columns))
     fewest = min(found, key=len)

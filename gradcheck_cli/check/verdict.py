@@ -46,13 +46,18 @@ UNDECIDED = (Verdict.UNSETTLED, Verdict.NOISE, Verdict.SCALES, Verdict.NEAR_KINK
 
 def among(verdict: Array, kinds: tuple[Verdict, ...]) -> Array:
     """Where entries, as numbers of `Verdict`, have one of these verdicts."""
-    found: Array = _table(kinds)[verdict]
+    found: Array = _table(kinds).take(verdict)
     return found
 
 
 @cache
 def _table(kinds: tuple[Verdict, ...]) -> Array:
     return np.isin(np.arange(len(Verdict)), kinds)
+
+
+def all_agree(verdict: Array) -> bool:
+    """Whether every entry agrees, so that there is nothing to doubt or excuse."""
+    return bool(among(verdict, (Verdict.AGREE,)).all())
 
 
 DEEP = -30
@@ -250,21 +255,28 @@ def kink_shape(slopes: Slopes, f: Array, noise: Array) -> Kinks:
     if len(slopes.h) < 3 or slopes.power != 2:
         return Kinks(kink, kink, D, asym, slack)
     with np.errstate(all="ignore"):
-        for k in range(len(slopes.h) - 3, -1, -1):
-            three = slice(k, k + 3)
-            h, difference = slopes.h[three], slopes.asym[three]
-            loud = np.all(difference * h > 16 * noise, axis=0)
-            steady = np.ptp(slopes.D[three], axis=0) <= np.min(difference, axis=0) / 5
-            exponent = np.log(difference[2] / difference[0]) / np.log(h[2] / h[0])
-            hidden = np.all(difference[0] * slopes.h[:k] <= 16 * noise, axis=0)
-            found = loud & steady & hidden & (np.abs(exponent) <= 0.15)
-            kink, D, asym = kink | found, np.where(found, slopes.D[k], D), np.where(found, difference[0], asym)
-            spread = np.ptp(slopes.D[three], axis=0) + np.ptp(difference, axis=0) + 2 * noise / h[0]
-            slack = np.where(found, np.minimum(KINK_SLACK * difference[0], spread), slack)
+        h, first = slopes.h, slopes.asym[:-2]
+        (least, most), (low, high) = (_of_three(part) for part in (slopes.asym, slopes.D))
+        loud = _of_three(slopes.asym * h)[0] > 16 * noise
+        exponent = np.log(slopes.asym[2:] / first) / np.log(h[2:] / h[:-2])
+        found = loud & (high - low <= least / 5) & (np.abs(exponent) <= 0.15)
+        found[1:] &= first[1:] * np.maximum.accumulate(h[:-3], axis=0) <= 16 * noise
+        if found.any():
+            kink = np.any(found, axis=0)
+            pick = (np.argmax(found, axis=0), np.arange(len(f)))
+            spread = (high - low + (most - least) + 2 * noise / h[:-2])[pick]
+            D, asym = np.where(kink, slopes.D[pick], D), np.where(kink, first[pick], asym)
+            slack = np.where(kink, np.minimum(KINK_SLACK * first[pick], spread), slack)
         rise = np.abs(2 * slopes.h[:3] * slopes.D[:3])
         jump = (np.ptp(rise, axis=0) <= 1e-3 * np.max(rise, axis=0)) & (np.min(rise, axis=0) > 2.0**-26 * np.abs(f))
         jump &= np.min(rise, axis=0) > 0
     return Kinks(kink, jump, D, asym, slack)
+
+
+def _of_three(values: Array) -> tuple[Array, Array]:
+    """The least and the largest of three steps in a row, for each that has two larger ones."""
+    low, high = (f(f(values[:-2], values[1:-1]), values[2:]) for f in (np.minimum, np.maximum))
+    return low, high
 
 
 def between(a: Array, D: Array, asym: Array, slack: Array) -> Array:

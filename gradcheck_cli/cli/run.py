@@ -75,8 +75,9 @@ def command(
     format = output_format or "full"
     if not on_command_line(ctx, "output_format"):
         format = format_for(output, FORMAT_SUFFIXES, format)
-    drawn = verbose > 1 or "html" in (format, *(name for name, _ in reports))
-    settings["pictures"] = True if drawn else None
+    written = {format, *(name for name, _ in reports)}
+    settings["pictures"] = True if verbose > 1 or "html" in written else None
+    settings["dot_product"] = None if verbose > 0 or "json" in written else False  # nothing else shows it
     watch = Watch()
     with _executor(jobs, dask, timeout) as executor:
         report = run_specs(paths, selection, settings, base=base, stop_at_first=exitfirst, executor=executor, watch=watch)

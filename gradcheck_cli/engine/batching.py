@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,12 +47,12 @@ class Batched(Operand):
     @property
     def size(self) -> int:
         """Number of entries of one copy."""
-        return int(np.prod(self.shape))
+        return prod(self.data.shape[1:])
 
     def apply(self, op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run `op` on all copies; called by the op itself."""
         flags = [type(x) is Batched for x in inputs]
-        differ = any(map(_holds_batch, params.values()))
+        differ = bool(params) and any(map(_holds_batch, params.values()))
         if NOTES.looped is not None and (differ or not op.family.batches):
             NOTES.looped.add(op.name)
         if differ:
@@ -82,11 +83,11 @@ def batched(function: Callable[..., Any], arrays: Sequence[Any], flags: Sequence
     size = next(len(a) for a, b in zip(arrays, flags, strict=True) if b)
     result = function(*[Batched(a) if b else a for a, b in zip(arrays, flags, strict=True)])
     if isinstance(result, tuple | list):
-        return tuple(_spread(part, size) for part in result)
-    return _spread(result, size)
+        return tuple(spread(part, size) for part in result)
+    return spread(result, size)
 
 
-def _spread(value: Any, size: int) -> np.ndarray[Any, Any]:
+def spread(value: Any, size: int) -> np.ndarray[Any, Any]:
     """A result's array of copies; one that no batched input reached is the same in every copy."""
     return value.data if type(value) is Batched else np.broadcast_to(value, (size, *np.shape(value)))
 

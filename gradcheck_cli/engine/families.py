@@ -77,6 +77,8 @@ class Elementwise(Family):
 
     def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """Line the copies' axis up in front of the broadcast shape."""
+        if len(inputs) == 1:
+            return op.forward(inputs[0], **params)
         ndim = max(np.ndim(x) - b for x, b in zip(inputs, batched, strict=True))
         return op.forward(
             *[_lift(x, ndim, 1) if b else x for x, b in zip(inputs, batched, strict=True)],

@@ -88,10 +88,11 @@ class Pushforward:
             back = [_pairing(h, t) for h, t in pulled]
             error = abs(sum(s for s, _ in ahead) - sum(s for s, _ in back))
             size = sum(n for _, n in ahead) + sum(n for _, n in back)
-            left_over = error <= FLOOR * _largest(self.cotangents) * _largest(
-                [t for _, t in pulled]
-            ) and size <= self._cancelled(pulled)
-        if np.isfinite(error) and not error <= TRANSPOSED * size and not left_over:
+            if not np.isfinite(error) or error <= TRANSPOSED * size:
+                return
+            rounding = FLOOR * _largest(self.cotangents) * _largest([t for _, t in pulled])
+            left_over = error <= rounding and size <= self._cancelled(pulled)
+        if not left_over:
             raise GraphError(
                 "a rule cannot be transposed, as it was not recorded, or is not linear: <g, J t> and <J' g, t> differ\n"
                 "  hint: write the Function's backward with tensors and ops, not with their arrays"

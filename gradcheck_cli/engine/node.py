@@ -63,6 +63,8 @@ class Node:
     """The checkpoint that has the saved values when they are needed, and which of its nodes this is; else mostly not set."""
 
     is_custom = False
+    batches = False
+    """Whether its rule is made of ops, so that it takes a batch of cotangents as well as a single one."""
 
     def pull(self, grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
         """The gradients of the inputs, given those of the outputs (None: zero); None where none is needed."""
@@ -151,6 +153,7 @@ class AccumulateGrad(Node):
     """Where a leaf that requires grad ends: adds what arrives to `variable.grad`."""
 
     __slots__ = ("variable",)
+    batches = True
 
     def __init__(self, variable: Tensor) -> None:
         self.name = "AccumulateGrad"

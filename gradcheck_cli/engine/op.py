@@ -236,6 +236,7 @@ class OpNode(Node):
     """What a recorded op leaves in the graph: its edges, and the values its rules named."""
 
     __slots__ = ("conjugate", "op", "params", "positions", "saved", "wanted")
+    batches = True
 
     def __init__(
         self,

@@ -17,5 +17,5 @@ def repeat_command(report: Report, check: CheckResult) -> str:
         return ""
     path = "-" if check.file == "<stdin>" else check.file
     options = {**report.options, "seed": check.seed}
-    words = [word for name, value in options.items() if value is not True for word in (f"--{name}", f"{value!r}")]
+    words = [word for name, value in options.items() if not isinstance(value, bool) for word in (f"--{name}", f"{value!r}")]
     return join(["gradcheck", "run", path, "-k", f"{check.function}[{check.case}]", *words])

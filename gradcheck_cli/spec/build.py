@@ -72,6 +72,7 @@ class SpecFunction:
             input_names=tuple(self.spec.inputs),
             location=rule.location,
             locations=dict(rule.locations or {}),
+            batches=True,
         )
         reads = self._rule_reads()
         # What NumPy computes from arrays without axes is no array, and kept all the same.
@@ -221,6 +222,7 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
         settings=settings,
         pushforward=function.forward_rule if spec.jvp is not None else None,
         surrogate=spec.surrogate,
+        pure=True,
         location=rule.location if rule is not None else spec.location,
         jvp_location=spec.jvp_location,
     )

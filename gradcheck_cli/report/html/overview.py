@@ -35,7 +35,7 @@ def overview(report: Report) -> str:
 def _facts(report: Report) -> Iterator[tuple[str, str]]:
     yield "seed", str(report.seed)
     yield "time", f"{report.seconds:.2f} s"
-    given = {n: v for n, v in report.options.items() if n not in ("seed", "pictures") and v is not None}
+    given = {n: v for n, v in report.options.items() if n not in ("seed", "pictures", "dot_product") and v is not None}
     yield "options", ", ".join(f"{name} {value}" for name, value in given.items()) or "as in the files"
     yield "entries compared", f"{sum(c.entries for c in report.checks):,}"
     yield "version", f"gradcheck {__version__}"

@@ -1,0 +1,91 @@
+"""A spec's rule given many cotangents at once: it must say what it says of each alone, and is accused of nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from gradcheck_cli.check import check as checking
+from gradcheck_cli.check import engine_problem
+from gradcheck_cli.check.claimed import Outputs, asked
+from gradcheck_cli.check.contract import FACTORS, dense_cotangent
+from gradcheck_cli.check.problem import Problem
+from gradcheck_cli.engine.backward import grad_of_copies
+from gradcheck_cli.errors import RuleError, SpecError
+from gradcheck_cli.planning import plan
+from gradcheck_cli.selection import Selection
+from gradcheck_cli.spec.build import problem_at
+
+SPECS = [str(path) for path in sorted(Path(__file__).parent.parent.glob("specs/*.yaml"))]
+SMALL = 4_000
+
+
+def problems(path: str) -> list[Problem]:
+    planned, _ = plan([path], Selection())
+    found = []
+    for item in planned:
+        try:
+            found.append(problem_at(item.file, item.function, item.case, {}))
+        except SpecError:  # its inputs cannot be had here
+            continue
+    return found
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: Path(path).stem)
+def test_together_is_one_by_one(path: str) -> None:
+    compared = 0
+    for problem in problems(path):
+        try:
+            pulled = problem.pullback([x.value for x in problem.inputs])
+        except RuleError:
+            continue
+        outputs = Outputs(problem.outputs, pulled.outputs, pulled.differentiable)
+        if not 0 < outputs.size <= SMALL:
+            continue
+        v = dense_cotangent(outputs.size)
+        vectors = [v, np.ones(len(v)), 0 * v, FACTORS[0] * v, np.eye(1, len(v))[0]]
+        if pulled.many is None:
+            continue
+        for one, other in zip(asked(pulled, outputs, vectors), asked(pulled.one_by_one(), outputs, vectors), strict=True):
+            compared += 1
+            for a, b in zip(one, other, strict=True):
+                assert (a is None) == (b is None)
+                if a is not None and b is not None:
+                    assert (a.shape, a.dtype) == (b.shape, b.dtype)
+                    size = float(np.nanmax(np.abs(b), initial=0.0))
+                    assert_allclose(a, b, rtol=1e-12, atol=1e-13 * size if np.isfinite(size) else 0.0)
+    assert compared or not problems(path)
+
+
+def of(text: str, tmp_path: Path) -> Problem:
+    path = tmp_path / "f.yaml"
+    path.write_text(text)
+    (problem,) = problems(str(path))
+    return problem
+
+
+RULE = "functions: {f: {inputs: {x: [0.5, -1.5]}, forward: 'x**2', backward: {x: '%s'}}}"
+
+
+@pytest.mark.parametrize(
+    "rule", ["abs(grad) * 2 * x", "clip(grad, -1e6, 1e6) * 2 * x", "2 * x * where(grad == 1, 1.0, grad**3)", "2 * x"]
+)
+def test_what_is_not_linear_is_found(rule: str, tmp_path: Path) -> None:
+    found = checking.check(of(RULE % rule, tmp_path)).findings
+    assert "GC110" in [f.code for f in found]
+
+
+def test_nobody_is_accused_of_what_a_batch_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def rounded(*arguments: Any) -> list[Any]:
+        asked.append(arguments)
+        return [g * (1 + 1e-3 * np.arange(len(g)))[:, None] for g in grad_of_copies(*arguments)]
+
+    monkeypatch.setattr(engine_problem, "grad_of_copies", rounded)
+    assert checking.check(of(RULE % "grad * 2 * x", tmp_path)).findings == ()
+    assert asked
