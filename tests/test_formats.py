@@ -53,8 +53,8 @@ REPORTS = {
     "real": real,
     "empty": Report,
     "call": call,
-    "thousand": lambda: many(1000),
-    "passes": lambda: many(1000, "pass"),
+    "many": lambda: many(60),
+    "passes": lambda: many(60, "pass"),
     **{f"hostile{k}": lambda text=text: hostile(text) for k, text in enumerate(HOSTILE)},
 }
 

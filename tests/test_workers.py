@@ -315,8 +315,20 @@ def test_no_more_processes_than_work():
 
 
 def test_modules_of_the_current_directory_are_not_run(several, tmp_path):
-    for name in ("pickle.py", "signal.py", "random.py"):
-        (tmp_path / name).write_text("raise SystemExit('not me')")
+    for name in (
+        "numpy",
+        "yaml",
+        "click",
+        "rich",
+        "pebble",
+        "pickle",
+        "random",
+        "signal",
+        "json",
+        "gradcheck_cli",
+        "sitecustomize",
+    ):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not me')")
     command = [sys.executable, "-P", "-m", "gradcheck_cli", "run", several, "-k", "drawn", "-j", "2"]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")

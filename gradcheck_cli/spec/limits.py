@@ -86,7 +86,7 @@ RESULT_ELEMENTS = 4_000_000
 RUN_ELEMENTS = 16_000_000
 """Elements of all large values that one run computes: about 128 MB, were all of them kept."""
 
-CHECK_ELEMENTS = 250_000_000
+CHECK_ELEMENTS = 200_000_000
 """Elements of all large values that all runs of one check compute: some seconds. A statement counts as STATEMENT_ELEMENTS."""
 
 STATEMENT_ELEMENTS = 500

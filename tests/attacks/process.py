@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from attacks.attack import SPEC, Attack, function
-
-SHADOWS = ("numpy.py", "yaml.py", "click.py", "rich.py", "pickle.py", "random.py", "signal.py", "json.py", "gradcheck_cli.py",
-           "sitecustomize.py", "usercustomize.py", "conftest.py", "difflib.py", "textwrap.py")  # fmt: skip
-
-
-def shadowing(name: str) -> Callable[[Path], object]:
-    return lambda folder: (folder / name).write_text("open('owned', 'w').close()\nraise SystemExit(66)\n")
-
 
 OPTIONS = [
     *(("--seed", text) for text in ("-1", "1e3", "9" * 30)),
@@ -31,7 +20,6 @@ OPTIONS = [
 ]
 
 ATTACKS = [
-    *(Attack(f"shadowed: {name}", function(), frozenset({0}), prepare=shadowing(name)) for name in SHADOWS),
     *(Attack(f"option: {' '.join(words)[:40]}", function(), argv=("run", SPEC, *words)) for words in OPTIONS),
     Attack("command: none", argv=(), codes=frozenset({0, 2})),
     Attack("command: unknown", argv=("destroy",)),

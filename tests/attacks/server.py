@@ -13,11 +13,17 @@ import resource
 import signal
 import sys
 import sysconfig
+import tempfile
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from click.exceptions import Exit
+
 import gradcheck_cli
 from gradcheck_cli import cli
+from gradcheck_cli.report import FORMATS
 
 SECONDS = 20
 """After that a child is killed."""
@@ -39,8 +45,22 @@ def main() -> None:
         print(json.dumps(attacked(json.loads(line))), flush=True)
 
 
+WARM = """
+functions:
+  right: {inputs: {x: {shape: [3]}}, forward: sin(x), backward: {x: grad * cos(x)}}
+  wrong: {inputs: {x: {shape: [3]}}, forward: sin(x), backward: {x: 2 * grad * cos(x)}}
+"""
+
+
 def warm_up() -> None:
-    """Import what a run imports, once."""
+    """Import what a run imports, once: by a run that finds something right, something wrong, and a file that is no spec."""
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        for number, text in enumerate((WARM, "functions: [")):
+            path = Path(folder, f"{number}.yaml")
+            path.write_text(text)
+            for format in FORMATS:
+                with suppress(Exit):
+                    cli.main(["run", str(path), "--output-format", format], standalone_mode=False)
 
 
 def attacked(request: dict[str, Any]) -> dict[str, Any]:
