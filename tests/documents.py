@@ -93,3 +93,15 @@ def check_part(path: Path, name: str, generated: str) -> None:
     head, mark, rest = text.partition(f"<!-- {name} -->\n")
     assert mark, f"{path.name} has no place for {name}"
     check_generated(path, f"{head}{mark}{generated}{rest[rest.index('<!-- end -->') :]}")
+
+
+def check_in_order(path: Path, folder: Path) -> None:
+    """Run a document's commands in one folder, one after the other. A block is a file where the paragraph above it names one in
+    backquotes and ends in a colon.
+    """
+    for block in blocks(path):
+        named = re.search(r"`(\w[\w./]*\.\w+)`[^`]*:$", block.before)
+        if named and block.language in ("yaml", "toml", "python"):
+            (folder / named[1]).write_text(block.text, encoding="utf-8")
+        elif block.language == "console":
+            check_console(path, block, folder)

@@ -501,7 +501,7 @@ WITHOUT_EXAMPLE: dict[str, str] = {
     "GC505": "Comes of a check that runs out of memory, and of what happens to processes with -j, --timeout or --dask: the one "
     "that does the check is killed, and so is the one that tries it once more.",
     "GC506": "Comes of `gradcheck run --timeout SECONDS`, where a check takes longer.",
-    "GC599": "Comes of an exception of this program that it does not expect; no rule and no forward should be able to raise it.",
+    "GC599": "Comes of an exception that this program does not expect; no rule and no forward should be able to raise it.",
     "GC604": "Comes of an exception in the search for a likely cause; the verdict stands.",
 }
 """How the other findings come about: no function makes them."""
