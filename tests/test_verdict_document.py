@@ -53,6 +53,7 @@ def test_numbers_in_the_text_are_those_of_the_code():
     assert check.FLOAT32_RTOL == 1e-4
     assert plan.DENSE_ENTRIES == 2**18
     assert f"{blocks.FULL_ENTRIES:,} entries" in TEXT
+    assert plan.FULL_WORK == 10**9
     assert directions.PARTS == 64
     assert f"{directions.LARGEST / directions.SMALLEST:.0f} rtol sqrt(B)" in ONE_LINE
     assert len(differences.PROBE) == 9
@@ -103,6 +104,12 @@ KNOWN = {
         [0.3, 0.7],
     ),
     "each of the largest": ("pass", np.max, lambda g, x: g * (x == x.max()), [1.0, 1.0, 0.0]),
+    "outside of a weak kink": (
+        "inconclusive",
+        lambda x: x + 1e-3 * np.abs(x),
+        lambda g, x: g * np.where(x > 0, 1.001, 1.003),
+        [0.0, 1.8],
+    ),
     "an edge": ("pass", np.sqrt, lambda g, x: g * np.array([7.0, 0.5 / np.sqrt(1.8)]), [0.0, 1.8]),
 }
 
