@@ -78,3 +78,30 @@ def check_session(block: Block, names: dict[str, object]) -> None:
     runner.run(test, out=said.append, clear_globs=False)
     names.update(test.globs)
     assert runner.failures == 0, "".join(said)
+
+
+def check_generated(path: Path, generated: str) -> None:
+    """Compare a whole file with what it is made from."""
+    if UPDATE:
+        path.write_text(generated, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == generated, "GRADCHECK_UPDATE_DOCS=1 pytest writes it anew"
+
+
+def check_part(path: Path, name: str, generated: str) -> None:
+    """Compare what stands between two marks, `<!-- name -->` and `<!-- end -->`, with what it is made from."""
+    text = path.read_text(encoding="utf-8")
+    head, mark, rest = text.partition(f"<!-- {name} -->\n")
+    assert mark, f"{path.name} has no place for {name}"
+    check_generated(path, f"{head}{mark}{generated}{rest[rest.index('<!-- end -->') :]}")
+
+
+def check_in_order(path: Path, folder: Path) -> None:
+    """Run a document's commands in one folder, one after the other. A block is a file where the paragraph above it names one in
+    backquotes and ends in a colon.
+    """
+    for block in blocks(path):
+        named = re.search(r"`(\w[\w./]*\.\w+)`[^`]*:$", block.before)
+        if named and block.language in ("yaml", "toml", "python"):
+            (folder / named[1]).write_text(block.text, encoding="utf-8")
+        elif block.language == "console":
+            check_console(path, block, folder)

@@ -7,7 +7,8 @@ import re
 from importlib import import_module
 
 import pytest
-from documents import ROOT, blocks, check_console, check_session, run
+from documents import ROOT, blocks, check_console, check_part, check_session, run
+from spec_tables import tables
 
 from gradcheck_cli.check.diagnosis.cause import CAUSES, DIAGNOSED
 from gradcheck_cli.check.diagnosis.diagnose import COARSE
@@ -18,13 +19,14 @@ from gradcheck_cli.cli.group import COMMANDS
 from gradcheck_cli.project import _options
 from gradcheck_cli.report import formats, markdown, sarif
 from gradcheck_cli.run import run_specs
-from gradcheck_cli.spec import limits, repair, screen
+from gradcheck_cli.spec import input_forms, repair, screen
 from gradcheck_cli.spec.options import OPTIONS
 
 DIAGNOSIS = ROOT / "docs" / "diagnosis.md"
 FORMATS = ROOT / "docs" / "formats.md"
 REFERENCE = ROOT / "docs" / "spec-reference.md"
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
+TABLES = tables()
 NAMED = {m[1]: b for b in blocks(REFERENCE) if b.language == "yaml" and (m := re.search(r"`(\w+\.yaml)`:$", b.before))}
 EXAMPLES = [b for b in blocks(REFERENCE) if b.language == "yaml" and b not in NAMED.values()]
 
@@ -109,21 +111,31 @@ def test_sessions_of_the_engine():
         check_session(block, names)
 
 
-def test_reference_has_the_limits():
-    rows = re.findall(r"^\| `([A-Z_]+)` \| ([\d,]+) \| .* \|$", REFERENCE.read_text(), re.M)
-    assert len(rows) > 10
-    assert {name: int(value.replace(",", "")) for name, value in rows} == {name: getattr(limits, name) for name, _ in rows}
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_of_the_reference_are_those_of_the_code(name):
+    check_part(REFERENCE, name, TABLES[name])
 
 
-def test_reference_has_the_options_and_their_defaults():
-    section = REFERENCE.read_text().partition("## Options")[2].partition("\n## ")[0]
-    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| ([^|]*) \|$", section, re.M))
-    assert list(rows) == list(OPTIONS)
-    assert rows["kinks"] == Settings().kinks
-    assert (int(rows["order"]), int(rows["points"])) == (Settings().order, Settings().points)
-    assert rows["mode"] == f"full up to {FULL_ENTRIES:,} entries, and for larger Jacobians that fall apart along axes"
+def test_reference_has_no_other_tables():
+    text = REFERENCE.read_text()
+    assert re.findall(r"^<!-- (?!end)(.*) -->$", text, re.M) == list(TABLES)
+    assert len(re.findall(r"^\|---", text, re.M)) == len(TABLES) + 2  # what an expression sees, and the forms of an input
+
+
+def test_reference_has_every_form_of_an_input():
+    rows = re.findall(r"^\| `(.*)` \| ", REFERENCE.read_text().partition("## Inputs")[2].partition("\n\n")[2], re.M)[:8]
+    assert all(any(f"{key}: " in row for row in rows) for key in (*input_forms.SOURCES, *input_forms.DRAWS))
+
+
+def test_options_say_their_defaults():
+    def said(name):
+        return OPTIONS[name].doc.partition(" Default: ")[2].rstrip(".")
+
+    assert said("kinks") == Settings().kinks
+    assert all(int(said(name)) == getattr(Settings(), name) for name in ("order", "points", "seed"))
+    assert said("mode") == f"full up to {FULL_ENTRIES:,} entries, and for larger Jacobians that fall apart along axes"
     for name, k in (("rtol", 0), ("atol", 1)):
-        plain, classical = (float(text.split()[0]) for text in rows[name].split("; "))
+        plain, classical = (float(text.split()[0]) for text in said(name).split("; "))
         assert (plain, classical) == (Settings().tolerances()[k], Settings(eps=1e-6).tolerances()[k])
 
 

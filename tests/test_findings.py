@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 import numpy as np
 import pytest
+from documents import ROOT, check_generated
 
 from gradcheck_cli import verify
-from gradcheck_cli.check.examples import EXAMPLES
+from gradcheck_cli.check.examples import EXAMPLES, WITHOUT_EXAMPLE
 from gradcheck_cli.check.findings import CODES
-
-OWN_TESTS = {"GC505", "GC506", "GC599", "GC604"}
-"""Not made by a function, but by a bug of the tool itself, or by what happens to its processes."""
+from gradcheck_cli.report.reference import FAMILIES, describe_codes, findings_document
 
 
 def found(text, tmp_path):
@@ -32,9 +32,24 @@ def found(text, tmp_path):
     return [f.code for c in report.checks for f in c.findings], report.checks[0].verdict
 
 
-def test_every_finding_has_examples():
-    assert set(EXAMPLES) | OWN_TESTS >= set(CODES)
-    assert set(EXAMPLES) <= set(CODES)
+def test_every_finding_has_examples_or_says_how_it_comes_about():
+    assert sorted([*EXAMPLES, *WITHOUT_EXAMPLE]) == sorted(CODES)
+
+
+def test_document_is_made_from_the_tables():
+    document = findings_document()
+    check_generated(ROOT / "docs" / "findings.md", document)
+    assert {code[:3] for code in CODES} == set(FAMILIES)
+    for code, (_, title, text) in CODES.items():
+        assert f"### {code} {title}\n" in document
+        assert text in " ".join(document.split())
+    for links in re.findall(r"\]\(#([\w-]+)\)", document):
+        assert re.search(rf"^### {links.replace('-', '.{1,2}')}$", document, re.M | re.I), links
+
+
+@pytest.mark.parametrize("code", WITHOUT_EXAMPLE)
+def test_explain_says_how_it_comes_about(code):
+    assert " ".join(describe_codes([code]).split()).endswith(WITHOUT_EXAMPLE[code])
 
 
 @pytest.mark.parametrize("code", EXAMPLES)

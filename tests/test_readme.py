@@ -7,6 +7,9 @@ import re
 import pytest
 from documents import ROOT, blocks, check_console, check_session
 
+from gradcheck_cli.cli.group import COMMANDS
+from gradcheck_cli.report.formats import FORMATS
+
 README = ROOT / "README.md"
 
 
@@ -52,3 +55,15 @@ def test_exit_codes_are_all_named():
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)]+)\)", README.read_text()):
         assert (ROOT / target).exists(), target
+
+
+def test_every_document_is_linked():
+    text = README.read_text()
+    documents = [p.relative_to(ROOT).as_posix() for p in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if p != README]
+    assert [path for path in documents if f"({path})" not in text] == []
+
+
+def test_every_command_and_format_is_named():
+    text = README.read_text()
+    assert [name for name in COMMANDS if f"gradcheck {name}" not in text] == []
+    assert f"[{'|'.join(FORMATS)}]" in text

@@ -1,4 +1,4 @@
-"""A wrong and a right example of every finding; `gradcheck explain` shows them, and a test runs them.
+"""A wrong and a right example of every finding that a rule can make; `gradcheck explain` shows them, and a test runs them.
 
 A text that starts with `inputs:` is the body of a function in a spec; any other is Python that calls `verify`.
 """
@@ -496,3 +496,12 @@ backward: {x: grad * cos(x)}
 """,
     ),
 }
+
+WITHOUT_EXAMPLE: dict[str, str] = {
+    "GC505": "Comes of a check that runs out of memory, and of what happens to processes with -j, --timeout or --dask: the one "
+    "that does the check is killed, and so is the one that tries it once more.",
+    "GC506": "Comes of `gradcheck run --timeout SECONDS`, where a check takes longer.",
+    "GC599": "Comes of an exception that this program does not expect; no rule and no forward should be able to raise it.",
+    "GC604": "Comes of an exception in the search for a likely cause; the verdict stands.",
+}
+"""How the other findings come about: no function makes them."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.check.findings import CODES, Finding
+from gradcheck_cli.check.tolerances import FIXED_STEP
 from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict, among
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
@@ -132,7 +133,29 @@ class InputResult:
         """How many entries are wrong."""
         return int(among(self.verdicts, FAILING).sum())
 
+    @property
+    def skipped(self) -> int:
+        """How many entries were not compared, being on a kink."""
+        return int(np.sum(self.verdicts == Verdict.SKIPPED))
 
+    @property
+    def coarse(self) -> int:
+        """How many entries agree by this check's tolerance, but differ by more than COARSE: not those of a claimed zero that is
+        within the error bound, nor, with a fixed step, what its default atol allows.
+        """
+        if self.max_rel_error <= COARSE:
+            return 0
+        a, D, (rtol, atol) = self.claimed, self.numeric, self.tolerance
+        with np.errstate(all="ignore"):
+            error, size = np.abs(a - D), np.maximum(np.abs(a), np.abs(D))
+            found = (self.verdicts == Verdict.AGREE) & (error > COARSE * size) & (error <= rtol * size + atol)
+            found &= ~((a == 0) & (error <= self.error_bound))
+            found &= ~(np.isnan(self.error_bound) & (error <= FIXED_STEP[1]))
+        return int(np.sum(found))
+
+
+COARSE = 1e-4
+"""A relative error beyond what rounding explains, also in single precision."""
 SHOWN = 100
 """Single entries that a result lists; the arrays hold all of them."""
 

@@ -81,13 +81,72 @@ def describe_codes(codes: Iterable[str]) -> str:
 
 def _page(code: str) -> str:
     """What one finding means, with an example that leads to it and one that does not."""
-    from gradcheck_cli.check.examples import EXAMPLES
+    from gradcheck_cli.check.examples import EXAMPLES, WITHOUT_EXAMPLE
     from gradcheck_cli.check.findings import CODES
 
     verdict, title, text = CODES[code]
     parts = [f"{code} ({verdict}): {title}\n\n{_wrap(text)}\n"]
     if code in EXAMPLES:
         parts += [f"\n{word}:\n\n{_indented(text)}\n" for word, text in zip(("Wrong", "Right"), EXAMPLES[code], strict=True)]
+    else:
+        parts.append(f"\n{_wrap(WITHOUT_EXAMPLE[code])}\n")
+    return "".join(parts)
+
+
+FAMILIES = {
+    "GC1": "The contract of rules",
+    "GC2": "Values",
+    "GC3": "Undecided",
+    "GC4": "Expectations",
+    "GC5": "Errors",
+    "GC6": "Notes",
+}
+"""What the first digit of a code says."""
+PAGE_WIDTH = 128
+"""Of the documents' lines."""
+_HEAD = """\
+# Findings
+
+What a check can find. `gradcheck explain CODE` prints the same. Below each finding stand a function that leads to it and one
+that does not: what starts with `inputs:` is the body of a function in a spec, the rest is Python, with `import numpy as np` and
+`from gradcheck_cli import verify` before it. The tests run all of them.
+
+The verdict of a check is that of its worst finding: `error` before `fail` before `inconclusive`. A `note` changes no verdict.
+How the values are judged is said in [verdicts.md](verdicts.md).
+"""
+
+
+def findings_document() -> str:
+    """All findings in Markdown: `docs/findings.md`."""
+    from gradcheck_cli.check.findings import CODES
+
+    parts = [_HEAD]
+    for family, heading in FAMILIES.items():
+        codes = sorted(code for code in CODES if code.startswith(family))
+        rows = [f"| [{c}](#{_anchor(c)}) | {CODES[c].verdict} | {CODES[c].title} |\n" for c in codes]
+        parts += [f"\n## {heading}\n\n| code | verdict | title |\n|---|---|---|\n", *rows, *map(_section, codes)]
+    return "".join(parts)
+
+
+def _anchor(code: str) -> str:
+    """What GitHub and GitLab call the heading of a finding."""
+    from gradcheck_cli.check.findings import CODES
+
+    return f"{code} {CODES[code].title}".lower().replace(" ", "-").replace(",", "")
+
+
+def _section(code: str) -> str:
+    from gradcheck_cli.check.examples import EXAMPLES, WITHOUT_EXAMPLE
+    from gradcheck_cli.check.findings import CODES
+
+    verdict, title, text = CODES[code]
+    parts = [f"\n### {code} {title}\n\n{_wrap(f'Verdict: {verdict}. {text}', PAGE_WIDTH)}\n"]
+    if code in EXAMPLES:
+        for word, example in zip(("Wrong", "Right"), EXAMPLES[code], strict=True):
+            language = "yaml" if example.lstrip().startswith("inputs:") else "python"
+            parts.append(f"\n{word}:\n\n```{language}\n{example.strip(chr(10))}\n```\n")
+    else:
+        parts.append(f"\n{_wrap(WITHOUT_EXAMPLE[code], PAGE_WIDTH)}\n")
     return "".join(parts)
 
 
@@ -95,10 +154,10 @@ def _indented(text: str) -> str:
     return "\n".join(f"    {line}" if line else "" for line in text.strip("\n").split("\n"))
 
 
-def _wrap(text: str) -> str:
+def _wrap(text: str, width: int = 80) -> str:
     from textwrap import fill
 
-    return fill(text, 80)
+    return fill(text, width, break_on_hyphens=False)
 
 
 def _or(hint: str) -> str:

@@ -19,7 +19,7 @@ from gradcheck_cli.spec.options import read_expectation, read_options
 KEYS = {
     "inputs": Key("Inputs that take the place of the function's own, each one whole.", ref("inputs")),
     "constants": Key("Constants that take the place of the function's own.", ref("constants")),
-    "check": Key("How to check this case.", ref("check")),
+    "check": Key("Options of the check of this case.", ref("check")),
     "expect": Key("The verdict that is wanted of this case.", ref("expect")),
 }
 

@@ -17,19 +17,19 @@ STRUCTURES = ("symmetric", "lower")
 
 SOURCES = {
     "value": Key("The array, written out.", ref("value")),
-    "shape": Key("Drawn at random; lengths of axes, or names of integer constants.", ref("shape")),
+    "shape": Key("Drawn at random; lengths of axes, or names of integer constants. Default: normal draws.", ref("shape")),
     "file": Key("An .npy file in the spec's folder or below it.", {"type": "string", "pattern": r"^[^/\\:].*\.npy$"}),
 }
 DRAWS = {
-    "uniform": Key("[low, high]", pair(NUMBER, NUMBER)),
-    "normal": Key("[mean, standard deviation]", pair(NUMBER, {**NUMBER, "exclusiveMinimum": 0})),
-    "spd": Key("Symmetric positive definite, with this condition number.", {**NUMBER, "minimum": 1}),
-    "integers": Key("[low, high] of whole numbers, high exclusive.", pair(INTEGER, INTEGER)),
+    "uniform": Key("Draws between these: [low, high].", pair(NUMBER, NUMBER)),
+    "normal": Key("Normal draws: [mean, standard deviation].", pair(NUMBER, {**NUMBER, "exclusiveMinimum": 0})),
+    "spd": Key("Symmetric positive definite draws with this condition number.", {**NUMBER, "minimum": 1}),
+    "integers": Key("Draws of whole numbers: [low, high], high exclusive.", pair(INTEGER, INTEGER)),
 }
 KEYS = SOURCES | DRAWS | {
-    "dtype": Key("The dtype. Default: float64; int64 for integers.", {"enum": list(DTYPES)}),
+    "dtype": Key("float64, float32, int64 (or int), bool, complex128. Default: float64, or int64.", {"enum": list(DTYPES)}),
     "requires_grad": Key("false takes the input out of the check.", BOOLEAN),
-    "structure": Key("Only such matrices are inputs.", {"enum": list(STRUCTURES)}),
+    "structure": Key("symmetric or lower: only such matrices are inputs.", {"enum": list(STRUCTURES)}),
     "bounds": Key("[low, high]: where the function is defined; .inf and -.inf for open ends.", pair(NUMBER, NUMBER)),
 }  # fmt: skip
 

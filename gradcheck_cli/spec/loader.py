@@ -23,8 +23,8 @@ from gradcheck_cli.spec.yaml_reader import read_tree
 
 KEYS = {
     "functions": Key("The functions to check, by name.", named("functionName", ref("function")), required=True),
-    "defaults": Key("What holds for every function that says nothing else.", ref("defaults")),
-    "version": Key("The version of the spec language.", {**INTEGER, "const": 1}),
+    "defaults": Key("A check block for every function that says nothing else.", ref("defaults")),
+    "version": Key("The version of the spec language: 1.", {**INTEGER, "const": 1}),
 }
 
 NOTHING = CheckOptions()

@@ -73,7 +73,7 @@ OPTIONS: dict[str, Option] = {
         {"type": "number", "minimum": 0},
     ),
     "eps": Option(
-        "A fixed step: plain central differences and an allclose verdict. Default: adaptive steps.",
+        "A fixed step: plain central differences and an allclose verdict, as in PyTorch. Default: adaptive steps.",
         "a finite number greater than 0",
         {"type": "number", "exclusiveMinimum": 0},
     ),
@@ -87,12 +87,14 @@ OPTIONS: dict[str, Option] = {
         "POINTS",
     ),
     "mode": Option(
-        "full: every Jacobian entry. projected: one random combination for each block of entries. Default: by size.",
+        "full: every Jacobian entry. projected: one random combination for each block of entries. "
+        "Default: full up to 4,000,000 entries, and for larger Jacobians that fall apart along axes.",
         "'full' or 'projected'",
         {"type": "string", "enum": ["full", "projected"]},
     ),
     "kinks": Option(
-        "subgradient: any value between the one-sided slopes passes. fail, skip: what else to do with them.",
+        "subgradient: any value between the one-sided slopes passes. fail: none does. skip: none is compared. "
+        "Default: subgradient.",
         "'subgradient' or 'fail' or 'skip'",
         {"type": "string", "enum": ["subgradient", "fail", "skip"]},
     ),
