@@ -161,7 +161,10 @@ def _options() -> dict[str, Kind]:
             "a list of files and folders", lambda v: _texts(v) and all(p not in ("", "-") and "\0" not in p for p in v)
         ),
         "output-format": Kind(f"one of {', '.join(FORMATS)}", lambda v: isinstance(v, str) and v in FORMATS),
-        "report": Kind("a list of FORMAT=FILE, such as json=report.json", lambda v: _texts(v) and all(map(_is_report, v))),
+        "report": Kind(
+            "a list of FORMAT=FILE, such as json=report.json, of files below the project's folder",
+            lambda v: _texts(v) and all(map(_is_report, v)),
+        ),
         "jobs": Kind(f"'auto' or a whole number from 1 to {MOST_JOBS}", _is_jobs),
         "timeout": Kind("a number of seconds above 0", lambda v: type(v) in (int, float) and 0 < v < float("inf")),
         "max-rtol": Kind(OPTIONS["rtol"].must, OPTIONS["rtol"].holds),
@@ -176,7 +179,8 @@ def _is_report(text: str) -> bool:
     from gradcheck_cli.report.formats import FORMATS
 
     format, _, path = text.partition("=")
-    return format in FORMATS and path not in ("", "-")
+    inside = not os.path.isabs(path) and ".." not in path.replace("\\", "/").split("/")
+    return format in FORMATS and path not in ("", "-") and inside
 
 
 def _is_jobs(value: Any) -> bool:

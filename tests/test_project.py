@@ -144,6 +144,8 @@ def test_mistakes_have_their_places():
         ("tool.gradcheck.paths = ['-']", "must be a list of files and folders"),
         ("tool.gradcheck.jobs = 1 #" + "x" * (1 << 20), "pyproject.toml:1:1: this file must have at most 1048576 bytes"),
         ("tool.gradcheck.report = ['xml=a']", "must be a list of FORMAT=FILE"),
+        ("tool.gradcheck.report = ['json=../a']", "of files below the project's folder; found ['json=../a']"),
+        ("tool.gradcheck.report = ['json=/tmp/a']", "of files below the project's folder; found ['json=/tmp/a']"),
         ("tool.gradcheck.check = [1]", "tool.gradcheck.check must be a table"),
         ("tool.gradcheck.check.rtol = true", "found True"),
         ("tool.gradcheck.check.seed = 0x" + "f" * 9000, "found something very large"),
