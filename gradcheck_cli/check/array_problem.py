@@ -25,7 +25,8 @@ def array_problem(
     name: str, forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Input], **rest: Any
 ) -> Problem:
     """A problem about `forward(*inputs)` and its rule `backward`, both on arrays."""
-    call, given_out = bind_rule(backward, [x.name for x in inputs]), _GivenOut(name, [x.name for x in inputs])
+    names = [x.name for x in inputs]
+    call, lent, given_out = bind_rule(backward, names), _Lent(name, names), _GivenOut(name, names)
 
     def recorded(*tensors: Tensor) -> Any:
         arrays = [t.data for t in tensors]
@@ -34,12 +35,14 @@ def array_problem(
         def pull(grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
             if create_graph:
                 raise RuleError("raised", f"{name}: a rule on arrays cannot itself be differentiated", rule=name)
-            found = _one_each(call(list(grads), arrays, outputs), inputs, name)
+            given = lent.filled(arrays)
+            found = _one_each(call(list(grads), given, outputs), inputs, name)
+            lent.refuse_changes(arrays)
+            _refuse_views_and_masks(found, given, inputs, name)
             given_out.keep(found)
-            _refuse_views_and_masks(found, arrays, inputs, name)
             return found
 
-        node = CustomNode(name, tensors, outputs, pull, input_names=[x.name for x in inputs])
+        node = CustomNode(name, tensors, outputs, pull, input_names=names)
         node.keep = lambda: [(x.name, a) for x, a in zip(inputs, arrays, strict=True)]
         return tuple(Tensor._wrap(y, node, k) if y.dtype.kind in "fc" else Tensor._wrap(y) for k, y in enumerate(outputs))
 
@@ -85,6 +88,33 @@ def bind_rule(backward: Callable[..., Any], names: Sequence[str]) -> Rule:
     cotangents = {"grad"} | {n for n in wanted if n.startswith("grad_") and n[5:].isdigit()}
     named = any(n in cotangents for n in wanted) and set(wanted) <= {*cotangents, "out", *names}
     return by_name if named else by_place
+
+
+class _Lent:
+    """The inputs as the rule gets them: always the same arrays, as in a program that fills its buffers again. So a rule that
+    knows an input by its identity is found out.
+    """
+
+    def __init__(self, rule: str, names: Sequence[str]) -> None:
+        self.rule, self.names = rule, names
+        self.arrays: list[Array] = []
+
+    def filled(self, values: Sequence[Array]) -> list[Array]:
+        """The arrays with these values; others only where these do not fit."""
+        fresh = [np.array(a) for a in values]
+        for k, (old, new) in enumerate(zip(self.arrays, fresh, strict=False)):
+            if (old.shape, old.strides, old.dtype) == (new.shape, new.strides, new.dtype) and old.flags.writeable:
+                old[...] = new
+                fresh[k] = old
+        self.arrays = fresh
+        return list(fresh)
+
+    def refuse_changes(self, values: Sequence[Array]) -> None:
+        """Raises RuleError if the arrays do not hold these values any more."""
+        for name, a, value in zip(self.names, self.arrays, values, strict=True):
+            if not same(a, value):
+                message = f"{self.rule}: after a call of the rule the input {name!r} held other values"
+                raise RuleError("inputs", message, rule=self.rule, input_name=name)
 
 
 class _GivenOut:
