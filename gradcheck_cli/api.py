@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,8 +41,9 @@ def verify(
     `inputs` are arrays or tensors, in a sequence or by name. Arrays of floating or complex numbers require a gradient;
     of tensors those that say so. `name` is what the report calls a callable. `options` are those of a spec's `check:`
     block: rtol, atol, eps, order, points, mode, kinks, seed; `points` is for drawn inputs, so for specs only. With
-    `pictures=True` the report holds what its pictures show: Taylor remainders and graphs. The inputs and NumPy's random
-    state are left as they were. Raises UsageError and SpecError.
+    `pictures=True` the report holds what its pictures show: Taylor remainders and graphs. The inputs, the global random
+    generators, NumPy's treatment of errors and the filters of warnings are left as they were. What a callable raises is a
+    finding, SystemExit too; but KeyboardInterrupt passes through. Raises UsageError and SpecError.
     """
     if isinstance(target, str | Path):
         if inputs is not None or backward is not None or name is not None:
@@ -53,13 +55,16 @@ def verify(
         raise UsageError("function and case select checks of a spec file; a callable is checked as it is")
     if inputs is None:
         raise UsageError("verify() of a callable needs its inputs: verify(f, [x, y])")
-    import numpy as np
-
+    if backward is not None and not callable(backward):
+        raise UsageError(f"backward must be a callable, not {type(backward).__name__}")
     from gradcheck_cli.check.check import check
+    from gradcheck_cli.check.guard import Guard, surroundings_kept
 
-    problem = _problem_of(target, inputs, backward, name, options)
-    with np.errstate(all="ignore"):
-        found = check(problem)
+    with surroundings_kept():
+        problem = _problem_of(target, inputs, backward, name, options)
+        with Guard(problem) as guard:
+            found = check(guard.problem)
+    found = replace(found, findings=(*found.findings, *guard.notes()))
     return Report((found,), seed=problem.settings.seed, seconds=found.seconds)
 
 
@@ -115,7 +120,7 @@ def _inputs(target: Callable[..., Any], inputs: Any, called: str) -> list[Input]
     for name, value in named:
         array = _as_array(name, value)
         wanted = value.requires_grad if isinstance(value, Tensor) else array.dtype.kind in "fc" and not tensors
-        found.append(Input(name, array, bool(wanted)))
+        found.append(Input(name, array, bool(wanted), given=_callers(value)))
     if not any(x.requires_grad for x in found):
         hint = "pass tensors with requires_grad=True" if tensors else "pass arrays of floating numbers"
         raise UsageError(f"no input requires a gradient, so there is nothing to check; {hint}")
@@ -123,18 +128,29 @@ def _inputs(target: Callable[..., Any], inputs: Any, called: str) -> list[Input]
 
 
 def _as_array(name: str, value: Any) -> Any:
-    """A copy of the value as an array; float16 becomes float32."""
+    """A copy of the value as an array in the machine's byte order; float16 becomes float32."""
+    import numpy as np
+
+    own = _callers(value)
+    if np.ma.is_masked(value):
+        raise UsageError(f"input {name!r} has masked entries; fill them")
+    try:
+        array = np.array(value if own is None else own)
+    except Exception as error:  # of an object that makes an array of itself, any
+        raise UsageError(f"input {name!r} is no array: {error}") from None
+    if array.dtype.kind not in "fciub":
+        raise UsageError(f"input {name!r} must hold numbers, found {array.dtype}")
+    return array.astype(np.float32 if array.dtype == np.float16 else array.dtype.newbyteorder("="), copy=False)
+
+
+def _callers(value: Any) -> Any:
+    """The array that the caller keeps, where there is one."""
     import numpy as np
 
     from gradcheck_cli.engine import Tensor
 
-    try:
-        array = np.array(value.data if isinstance(value, Tensor) else value)
-    except ValueError as error:
-        raise UsageError(f"input {name!r} is no array: {error}") from None
-    if array.dtype.kind not in "fciub":
-        raise UsageError(f"input {name!r} must hold numbers, found {array.dtype}")
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+    array = value.data if isinstance(value, Tensor) else value
+    return np.asarray(array) if isinstance(array, np.ndarray) else None
 
 
 # The callable's own parameters.

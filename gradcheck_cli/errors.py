@@ -111,8 +111,8 @@ class AnomalyError(EngineError):
 class RuleError(EngineError):
     """A hand-written rule broke its contract.
 
-    `kind` is one of `count`, `shape`, `dtype`, `raised`, `none`, `alias`; `rule` names the function, `input_name` the input
-    (empty when the whole rule is meant), `location` the place in the spec when there is one.
+    `kind` is one of `count`, `shape`, `dtype`, `raised`, `none`, `cotangent`, `inputs`, `alias`, `state`; `rule` names the
+    function, `input_name` the input (empty when the whole rule is meant), `location` the place in the spec when there is one.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.engine_problem import as_outputs, engine_problem
+from gradcheck_cli.check.guard import same
 from gradcheck_cli.check.problem import Input, Problem
 from gradcheck_cli.engine.function import CustomNode
 from gradcheck_cli.engine.tensor import Tensor
@@ -24,25 +25,28 @@ def array_problem(
     name: str, forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Input], **rest: Any
 ) -> Problem:
     """A problem about `forward(*inputs)` and its rule `backward`, both on arrays."""
-    call = bind_rule(backward, [x.name for x in inputs])
+    names = [x.name for x in inputs]
+    call, lent, given_out = bind_rule(backward, names), _Lent(name, names), _GivenOut(name, names)
 
     def recorded(*tensors: Tensor) -> Any:
         arrays = [t.data for t in tensors]
-        outputs = tuple(np.asarray(y) for y in as_outputs(forward(*map(np.array, arrays))))
+        outputs = _outputs(forward(*map(np.array, arrays)))
 
         def pull(grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
             if create_graph:
                 raise RuleError("raised", f"{name}: a rule on arrays cannot itself be differentiated", rule=name)
-            found = call(list(grads), arrays, outputs)
-            gradients = _one_each(found, inputs, name)
-            _refuse_views(gradients, arrays, inputs, name)
-            return gradients
+            given = lent.filled(arrays)
+            found = _one_each(call(list(grads), given, outputs), inputs, name)
+            lent.refuse_changes(arrays)
+            _refuse_views_and_masks(found, given, inputs, name)
+            given_out.keep(found)
+            return found
 
-        node = CustomNode(name, tensors, outputs, pull, input_names=[x.name for x in inputs])
+        node = CustomNode(name, tensors, outputs, pull, input_names=names)
         node.keep = lambda: [(x.name, a) for x, a in zip(inputs, arrays, strict=True)]
         return tuple(Tensor._wrap(y, node, k) if y.dtype.kind in "fc" else Tensor._wrap(y) for k, y in enumerate(outputs))
 
-    problem = engine_problem(name, inputs, recorded, primal=lambda *arrays: as_outputs(forward(*arrays)), **rest)
+    problem = engine_problem(name, inputs, recorded, primal=lambda *arrays: _outputs(forward(*arrays)), **rest)
     if problem.settings.order == 2:
         raise UsageError("order=2 needs a rule that can be differentiated: write it as an engine Function or in a spec")
     return replace(problem, second=None)
@@ -86,13 +90,65 @@ def bind_rule(backward: Callable[..., Any], names: Sequence[str]) -> Rule:
     return by_name if named else by_place
 
 
-def _refuse_views(gradients: Sequence[Any], arrays: Sequence[Array], inputs: Sequence[Input], name: str) -> None:
-    """A gradient must not be a view of an input. Raises RuleError."""
+class _Lent:
+    """The inputs as the rule gets them: always the same arrays, as in a program that fills its buffers again. So a rule that
+    knows an input by its identity is found out.
+    """
+
+    def __init__(self, rule: str, names: Sequence[str]) -> None:
+        self.rule, self.names = rule, names
+        self.arrays: list[Array] = []
+
+    def filled(self, values: Sequence[Array]) -> list[Array]:
+        """The arrays with these values; others only where these do not fit."""
+        fresh = [np.array(a) for a in values]
+        for k, (old, new) in enumerate(zip(self.arrays, fresh, strict=False)):
+            if (old.shape, old.strides, old.dtype) == (new.shape, new.strides, new.dtype) and old.flags.writeable:
+                old[...] = new
+                fresh[k] = old
+        self.arrays = fresh
+        return list(fresh)
+
+    def refuse_changes(self, values: Sequence[Array]) -> None:
+        """Raises RuleError if the arrays do not hold these values any more."""
+        for name, a, value in zip(self.names, self.arrays, values, strict=True):
+            if not same(a, value):
+                message = f"{self.rule}: after a call of the rule the input {name!r} held other values"
+                raise RuleError("inputs", message, rule=self.rule, input_name=name)
+
+
+class _GivenOut:
+    """The gradients that the last call returned; another call must not write into them."""
+
+    def __init__(self, rule: str, names: Sequence[str]) -> None:
+        self.rule, self.names = rule, names
+        self.last: list[tuple[str, Array, Array]] = []
+
+    def keep(self, gradients: Sequence[Any]) -> None:
+        """Keep these. Raises RuleError if those before were overwritten."""
+        before, arrays = self.last, zip(self.names, gradients, strict=True)
+        self.last = [(name, np.asarray(g), np.array(g)) for name, g in arrays if isinstance(g, np.ndarray)]
+        for name, g, copy in before:
+            if not same(copy, g):
+                message = f"{self.rule}: the gradient of {name!r} that one call returned was overwritten by the next"
+                raise RuleError("state", message, rule=self.rule, input_name=name)
+
+
+def _refuse_views_and_masks(gradients: Sequence[Any], arrays: Sequence[Array], inputs: Sequence[Input], name: str) -> None:
+    """A gradient must not be a view of an input, nor masked. Raises RuleError."""
     for x, g in zip(inputs, gradients, strict=True):
+        if np.ma.is_masked(g):
+            raise RuleError("dtype", f"{name}: the gradient of {x.name!r} has masked entries", rule=name, input_name=x.name)
         for other, array in zip(inputs, arrays, strict=True):
             if isinstance(g, np.ndarray) and g.size and np.may_share_memory(g, array):
                 message = f"{name}: the gradient of {x.name!r} shares memory with the input {other.name!r}"
                 raise RuleError("alias", message, rule=name, input_name=x.name)
+
+
+def _outputs(result: Any) -> tuple[Array, ...]:
+    """The outputs as arrays; float16, in which no cotangent could be scaled, becomes float32, as in inputs."""
+    outputs = map(np.asarray, as_outputs(result))
+    return tuple(y.astype(np.float32) if y.dtype == np.float16 else y for y in outputs)
 
 
 def _one_each(found: Any, inputs: Sequence[Input], name: str) -> list[Any]:
@@ -101,7 +157,7 @@ def _one_each(found: Any, inputs: Sequence[Input], name: str) -> list[Any]:
     if isinstance(found, dict):
         unknown = set(found) - {x.name for x in inputs}
         if unknown:
-            raise RuleError("count", f"{name}: the rule returns a gradient for {sorted(unknown)[0]!r}, which is no input")
+            raise RuleError("count", f"{name}: the rule returns a gradient for {min(unknown, key=repr)!r}, which is no input")
         return [found.get(x.name) for x in inputs]
     given = list(found) if isinstance(found, tuple | list) else [found]
     if len(given) == len(inputs):

@@ -20,6 +20,7 @@ from gradcheck_cli.check.differences import Differences, Evaluator
 from gradcheck_cli.check.directions import Directions, Part
 from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_product, settle
 from gradcheck_cli.check.findings import CODES, Finding
+from gradcheck_cli.check.guard import ForwardError, changed
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
 from gradcheck_cli.check.plan import Planner
 from gradcheck_cli.check.problem import Problem, Pulled
@@ -114,7 +115,10 @@ class _Check:
         outputs = Outputs(problem.outputs, found, pulled.differentiable)
         if self.settings.pictures and pulled.described is not None and self.stats.nodes <= DRAWN:
             self.drawing = pulled.described([x.name for x in problem.inputs], outputs.names)
-        self._judge(pulled, outputs, before)
+        try:
+            self._judge(pulled, outputs, before)
+        except ForwardError as error:
+            self.findings.append(Finding("GC501", f"called again, the forward raised {error}", problem.location))
         if self.explain and any(f.code in DIAGNOSED for f in self.findings):
             self._look_for_causes(pulled, outputs)
         self.findings += degenerate(problem)
@@ -136,8 +140,10 @@ class _Check:
             with np.errstate(all="ignore"):
                 one = [np.asarray(y) for y in self.problem.primal(*copies)]
                 kept = [np.array(y) for y in one]
-                changed = [i for i, (a, b) in enumerate(zip(arrays, copies, strict=True)) if not _identical(a, b)]
                 two = kept if self.problem.pure else list(map(np.asarray, self.problem.primal(*map(np.array, arrays))))
+        except ForwardError as error:
+            self.findings.append(Finding("GC501", f"the forward raised {error}", self.problem.location))
+            return None
         except GradcheckError:
             raise
         except Exception as error:
@@ -145,8 +151,9 @@ class _Check:
             self.findings.append(Finding("GC501", message, self.problem.location))
             return None
         self.forward += 1 if self.problem.pure else 2
-        if changed:
-            name = self.problem.inputs[changed[0]].name
+        pairs = zip(self.problem.inputs, copies, strict=True)
+        name = next((x.name for x, copy in pairs if not _identical(x.value, copy) or changed(x)), None)
+        if name is not None:
             self.findings.append(Finding("GC503", f"the forward changes its input {name!r}", self.problem.location, name))
             return None
         if len(kept) != len(two) or not all(map(_identical, kept, two)):
@@ -235,6 +242,8 @@ class _Check:
         sizes = row_sizes(claimed.jacobians, every, i)
         x = problem.inputs[i]
         arrays = [wide(other.value) for other in problem.inputs]
+        if any(wider.dtype != other.value.dtype for wider, other in zip(arrays, problem.inputs, strict=True)):
+            problem.primal(*map(np.array, arrays))  # what it raises in double precision only is not for lack of a definition
         evaluate = Evaluator(problem.primal, problem.batched_primal, arrays, i, outputs.kept, outputs.size)
         d = Differences(lambda copies: coordinates.look(evaluate(copies)), coordinates, problem.batched_primal is not None)
         witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)

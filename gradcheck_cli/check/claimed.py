@@ -16,7 +16,17 @@ from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]
 Gradients = Sequence[Array | None]
-KIND_CODES = {"count": "GC101", "shape": "GC102", "dtype": "GC103", "raised": "GC106", "none": "GC105", "alias": "GC115"}
+KIND_CODES = {
+    "count": "GC101",
+    "shape": "GC102",
+    "dtype": "GC103",
+    "none": "GC105",
+    "raised": "GC106",
+    "state": "GC111",
+    "cotangent": "GC113",
+    "inputs": "GC114",
+    "alias": "GC115",
+}
 """Which finding a broken contract is."""
 
 

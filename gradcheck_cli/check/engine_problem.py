@@ -32,6 +32,8 @@ def as_outputs(result: Any) -> tuple[Any, ...]:
     for y in outputs:
         if not isinstance(y, Tensor) and np.asarray(y).dtype.kind not in "biufc":
             raise TypeError(f"the outputs must be arrays or tensors of numbers, but one is a {type(y).__name__}")
+        if np.ma.is_masked(y):
+            raise TypeError("the outputs must be arrays or tensors of numbers, but one has masked entries")
     return outputs
 
 
@@ -58,7 +60,7 @@ def plain(function: Callable[..., Any]) -> Callable[..., tuple[Array, ...]]:
 def tensor_problem(name: str, inputs: Sequence[Input], function: Callable[..., Any], **rest: Any) -> Problem:
     """A problem about any function of tensors, `Function.apply` among them."""
     primal = plain(function)
-    with suppress(Exception):  # The check runs the forward itself, and reports what it raises.
+    with suppress(Exception, SystemExit):  # The check runs the forward itself, and reports what it raises.
         primal = freeze(primal, *[np.array(x.value) for x in inputs])
     return engine_problem(name, inputs, function, primal=primal, forward=function, **rest)
 

@@ -419,6 +419,21 @@ def forward(x):
 verify(forward, [np.array([0.5, 2.0])], backward=lambda grad, x: 2 * grad)
 """,
     ),
+    "GC608": Example(
+        """
+def rule(grad, x):
+    print("grad is", grad)
+    return grad * np.cos(x)
+
+verify(np.sin, [np.array([0.5, 2.0])], backward=rule)
+""",
+        """
+def rule(grad, x):
+    return grad * np.cos(x)
+
+verify(np.sin, [np.array([0.5, 2.0])], backward=rule)
+""",
+    ),
     "GC601": Example(
         """
 inputs: {x: [0.3, 1.8]}

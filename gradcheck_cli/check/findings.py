@@ -68,8 +68,9 @@ CODES: dict[str, Code] = {
         "fail",
         "rule does not give the same answer twice",
         "The same cotangent at the same point gave different gradients: on a second call, or after the function was used at "
-        "another point. The rule keeps state (a buffer that accumulates, a global that the last forward wrote) or draws "
-        "random numbers. Keep what backward needs with the call it belongs to (`ctx.save_for_backward`).",
+        "another point; or a gradient that one call returned was overwritten by the next. The rule keeps state (a buffer that "
+        "it fills again, a global that the last forward wrote) or draws random numbers. Keep what backward needs with the call "
+        "it belongs to (`ctx.save_for_backward`).",
     ),
     "GC112": Code(
         "fail",
@@ -87,7 +88,8 @@ CODES: dict[str, Code] = {
     "GC114": Code(
         "fail",
         "rule changes its inputs",
-        "After a call of the rule the inputs held other values. They are still needed: by other rules, and by the next step.",
+        "After a call of the rule the inputs, or the output of the forward, held other values. They are still needed: by other "
+        "rules, and by the next step.",
     ),
     "GC115": Code(
         "fail",
@@ -189,7 +191,8 @@ CODES: dict[str, Code] = {
     "GC503": Code(
         "error",
         "the forward changes its inputs",
-        "After a call the input arrays held other values. A forward has to leave its arguments alone.",
+        "After a call the input arrays held other values. A forward has to leave its arguments alone, and the arrays that were "
+        "given to `verify()`, if it knows them.",
     ),
     "GC505": Code(
         "error",
@@ -248,6 +251,12 @@ CODES: dict[str, Code] = {
         "The claimed and the measured slope differ by more than one percent, which the differences resolve, and only the "
         "tolerance of this check lets it pass. Tighten `rtol` and `atol`, or leave them out: by default a tolerance is needed "
         "for nothing but rounding. `--max-rtol` refuses specs with a tolerance above it.",
+    ),
+    "GC608": Code(
+        "note",
+        "the forward or the rule prints",
+        "A check calls the forward and the rule dozens of times, and each of these calls may write to the terminal; the output "
+        "is let through. Take out what was left from debugging, or print where the function is used.",
     ),
     "GC601": Code(
         "note",

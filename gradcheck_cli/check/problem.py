@@ -64,6 +64,8 @@ class Input(NamedTuple):
     bounds: tuple[float, float] | None = None
     """Where the function is defined."""
     location: Location | None = None
+    given: Array | None = None
+    """The caller's own array, which code that knows it may change."""
 
 
 class Pulled(NamedTuple):

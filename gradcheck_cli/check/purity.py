@@ -41,15 +41,8 @@ def check_purity(
     """
     v = dense_cotangent(outputs.size)
     try:
-        inputs = [np.array(x) for x in pulled.inputs]
-        given = outputs.cotangents(v)
-        base = _copies(pulled.vjp(given))
-        found = (
-            _written(problem, given, outputs.cotangents(v))
-            or _inputs_changed(problem, pulled, inputs)
-            or _repeated(problem, pulled, outputs, v, base)
-            or _layouts(problem, pulled, outputs, v, base)
-        )
+        base = _copies(pulled.vjp(outputs.cotangents(v)))
+        found = _repeated(problem, pulled, outputs, v, base) or _layouts(problem, pulled, outputs, v, base)
         if found:
             return [found], None
         elsewhere = used_at(problem, outputs, v, AFTER)
@@ -85,19 +78,6 @@ def _copies(gradients: Gradients) -> list[Array | None]:
     return [None if g is None else np.array(g) for g in gradients]
 
 
-def _written(problem: Problem, given: Sequence[Array], fresh: Sequence[Array]) -> Finding | None:
-    if all(np.array_equal(a, b) for a, b in zip(given, fresh, strict=True)):
-        return None
-    return _finding(problem, "GC113", "after a call of the rule its cotangent held other values")
-
-
-def _inputs_changed(problem: Problem, pulled: Pulled, before: Sequence[Array]) -> Finding | None:
-    for x, a, b in zip(problem.inputs, pulled.inputs, before, strict=True):
-        if not np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"):
-            return _finding(problem, "GC114", f"after a call of the rule the input {x.name!r} held other values", x.name)
-    return None
-
-
 def _repeated(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base: Gradients) -> Finding | None:
     name = _different(problem, base, pulled.vjp(outputs.cotangents(v)), exact=True)
     if name is None:
@@ -108,22 +88,39 @@ def _repeated(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base
 def _layouts(problem: Problem, pulled: Pulled, outputs: Outputs, v: Array, base: Gradients) -> Finding | None:
     lost = _lost(problem, outputs, v)
     for layout, changed in _laid_out(outputs.cotangents(v)):
-        try:
-            name = _different(problem, base, pulled.vjp(changed), lost=lost)
-        except RuleError as error:
-            if "read-only" in str(error):
-                return _finding(problem, "GC113", f"the rule writes into its cotangent: {error}")
-            raise
-        if name is not None:
-            return _finding(problem, "GC112", f"a cotangent that is {layout} gave another gradient of {name!r}", name)
+        found = _same_in(layout, changed, problem, pulled, base, lost)
+        if found:
+            return found
     constant = outputs.cotangents(np.full(outputs.size, 0.75))
     plain = _copies(pulled.vjp([np.array(g) for g in constant]))
     spread = [np.broadcast_to(g.flat[0], g.shape) if g.size else g for g in constant]
     # Equal cotangents may cancel, and leave rounding only: differences are measured by the dense one's gradients as well.
-    name = _different(problem, plain, pulled.vjp(spread), sizes=base, lost=lost)
+    return _same_in("one number, broadcast", spread, problem, pulled, plain, lost, base)
+
+
+def _same_in(
+    layout: str,
+    cotangents: Sequence[Array],
+    problem: Problem,
+    pulled: Pulled,
+    base: Gradients,
+    lost: dict[int, float],
+    sizes: Gradients | None = None,
+) -> Finding | None:
+    """A finding if a layout matters. Where the same one gives now this and now that, it does not."""
+    try:
+        found = _copies(pulled.vjp(cotangents))
+    except RuleError as error:
+        if "read-only" in str(error) and not all(g.flags.writeable for g in cotangents):
+            return _finding(problem, "GC113", f"the rule writes into its cotangent: {error}")
+        raise
+    name = _different(problem, base, found, sizes=sizes, lost=lost)
     if name is None:
         return None
-    return _finding(problem, "GC112", f"a cotangent that is one number, broadcast, gave another gradient of {name!r}", name)
+    again, plain = pulled.vjp(cotangents), pulled.vjp([np.array(g, order="C") for g in cotangents])
+    if _different(problem, found, again, exact=True) or _different(problem, base, plain, sizes=sizes, lost=lost):
+        return _finding(problem, "GC111", f"calls with the same cotangent gave different gradients of {name!r}", name)
+    return _finding(problem, "GC112", f"a cotangent that is {layout} gave another gradient of {name!r}", name)
 
 
 def _laid_out(cotangents: Sequence[Array]) -> Iterator[tuple[str, list[Array]]]:

@@ -40,7 +40,8 @@ BOMBS = [
 ESCAPES = [
     "x.__class__.__mro__", "x.__reduce__()", "().__class__", "''.join(x)", "'{0.__class__}'.format(x)",
     "f'{x.__class__}'", "x.tofile('a')", "x.dump('a')", "x.base", "x.ctypes.data", "x.data", "x.astype('O')",
-    "astype(x, 'object')", "astype(x, 'U9')", "x.astype('m8[s]')", "x.backward()", "x.grad_fn", "x.item()",
+    "astype(x, 'object')", "astype(x, 'U9')", "astype(x, ',')", "astype(x, 'f8,f8')",
+    "astype(x, '(2,)f8')", "x.astype('m8[s]')", "x.backward()", "x.grad_fn", "x.item()",
     "x._version", "x.view('O')", "x.setflags(1)", "__import__('os')", "open('a')", "eval('1')", "exec('1')",
     "getattr(x, 'T')", "globals()", "vars()", "type(x)", "print(x)", "np.load('a')", "np.save('a', x)",
     "np.fromfile('a')", "np.random.normal(3)", "np.ctypeslib", "np.lib.format", "np.os", "numpy.core",

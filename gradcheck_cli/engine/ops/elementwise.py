@@ -302,10 +302,17 @@ softplus = elementwise(
 
 
 def _astype(x: Any, dtype: str) -> Any:
-    if np.dtype(dtype).kind not in "biufc":
+    if not _is_number(dtype):
         raise TypeError(f"astype() makes numbers or booleans, not {dtype!r}")
     with np.errstate(invalid="ignore"):
         return np.asanyarray(x).astype(dtype)
+
+
+def _is_number(dtype: Any) -> bool:
+    try:
+        return np.dtype(dtype).kind in "biufc"
+    except Exception:  # NumPy reads some texts as Python
+        return False
 
 
 astype = elementwise("astype(x, dtype)", x=lambda g: g, forward=_astype, calls=("(3,), 'float64'",))
