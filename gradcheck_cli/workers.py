@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -105,44 +105,64 @@ def _alone(executor: Executor, work: Callable[[Item], Result], item: Item) -> An
 
 
 class Processes(Executor):
-    """Worker processes, `count` at most. One that dies takes only its own work with it, and is replaced.
+    """Worker processes, `count` at a time, each for one piece of work: one that dies takes nothing else with it.
 
-    So is one that works longer than `seconds` at what it was sent: its future raises TimeoutError.
+    They share no lock, which one that is killed could hold for ever. One that works longer than `seconds` is stopped: its
+    future raises TimeoutError.
     """
 
     def __init__(self, count: int, seconds: float | None = None) -> None:
         self.count = count
         self.seconds = seconds
-        self._pool: Any = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._running: set[Future[Any]] = set()
+        self._ended = False
 
     def start(self, most: int) -> None:
-        """Start the processes, no more than there is work for; once."""
-        if self._pool is not None:
+        """Make ready for so many pieces of work; once."""
+        if self._threads is not None:
             return
         import multiprocessing
         import os
-
-        from pebble import ProcessPool
 
         # The server that makes the workers is started with -c, which would look for modules in the current directory first.
         os.environ.setdefault("PYTHONSAFEPATH", "1")
         # Not fork: this process has threads by now, whose locks a child would inherit as they are.
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        context = multiprocessing.get_context(method)
-        context.set_forkserver_preload(["gradcheck_cli.worker"])
-        self._pool = ProcessPool(max_workers=max(1, min(self.count, most)), context=context)
+        self._context = multiprocessing.get_context(method)
+        self._context.set_forkserver_preload(["gradcheck_cli.worker"])
+        self._threads = ThreadPoolExecutor(max(1, min(self.count, most)))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As `concurrent.futures` has it."""
         self.start(self.count)
-        future: Future[Any] = self._pool.schedule(fn, args=args, kwargs=kwargs, timeout=self.seconds)
-        return future
+        assert self._threads is not None
+        return self._threads.submit(self._elsewhere, fn, args, kwargs)
+
+    def _elsewhere(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Wait for a process of its own."""
+        from pebble import concurrent
+
+        if self._ended:
+            raise CancelledError
+        process: Any = concurrent.process  # its annotations call the context otherwise
+        future: Future[Any] = process(context=self._context, timeout=self.seconds)(fn)(*args, **kwargs)
+        self._running.add(future)
+        if self._ended:
+            future.cancel()
+        try:
+            return future.result()
+        finally:
+            self._running.discard(future)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers, whatever they are doing: all that was wanted has been given."""
-        if self._pool is not None:
-            self._pool.stop()
-            self._pool.join()
+        self._ended = True
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            for future in tuple(self._running):
+                future.cancel()
+            self._threads.shutdown()
 
 
 @contextmanager

@@ -56,14 +56,23 @@ class Trial:
 
     def end(self, seconds: float = 60) -> Outcome:
         """What it printed. Raises AssertionError where it left a process or a file behind, or printed half an object."""
-        out, err = self.process.communicate(timeout=seconds)
+        try:
+            out, err = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            left = self.members()
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise AssertionError(f"it hangs, with {left}") from error
         deadline = time.monotonic() + 5
         while (left := self.members()) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not left, f"left processes: {left}"
         found = {p.name for p in self.folder.iterdir()}
         assert found - self.optional == self.expected, f"left files: {found - self.expected}, lost: {self.expected - found}"
-        return Outcome(self.process.returncode, json.loads(out) if out.strip() else None, err.decode())
+        try:
+            report = json.loads(out) if out.strip() else None
+        except ValueError as error:
+            raise AssertionError(f"half an object, exit code {self.process.returncode}, {err.decode()[-1000:]}") from error
+        return Outcome(self.process.returncode, report, err.decode())
 
     def members(self) -> dict[int, str]:
         """The processes of its session that live: their command lines."""

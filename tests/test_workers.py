@@ -309,7 +309,7 @@ def test_relative_paths_mean_the_same_elsewhere(tmp_path, monkeypatch):
 def test_no_more_processes_than_work():
     with Processes(50) as executor:
         assert list(in_order(executor, square, [1, 2, 3], lost)) == [1, 4, 9]
-        assert executor._pool._context.workers == 3
+        assert executor._threads._max_workers == 3
     with Processes(2):
         pass
 

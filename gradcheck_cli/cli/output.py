@@ -54,8 +54,7 @@ def _width(terminal: bool) -> int | None:
 def write(text: str, output: str | None) -> None:
     """Write to a file, or to standard output for None and `-`; also there what cannot be written to the file."""
     if output in (None, "-"):
-        sys.stdout.write(text if (sys.stdout.encoding or "").lower().startswith("utf") else _encodable(text))
-        sys.stdout.flush()
+        _print(text if (sys.stdout.encoding or "").lower().startswith("utf") else _encodable(text))
         return
     try:
         write_file(text, str(output))
@@ -106,6 +105,20 @@ def _fill(path: str, text: str) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123
         file.write(text)
         file.flush()
+
+
+def _print(text: str) -> None:
+    """All of the text, also where a signal comes between: text files lose what a pipe has no room for then."""
+    sys.stdout.flush()
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError, AttributeError):  # something else stands in its place
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    left = memoryview(text.replace("\n", os.linesep).encode(sys.stdout.encoding, "backslashreplace"))
+    while left:
+        left = left[os.write(number, left) :]
 
 
 def _encodable(text: str) -> str:
