@@ -30,8 +30,8 @@ class Pieces:
     """A rule's text in pieces that run one after the other: the statements of a block with one return, else the whole text."""
 
     def __init__(self, rule: RuleText, scope: Scope) -> None:
-        self.rule, self.scope = rule, scope
-        self.spans, self.programs = [(0, len(rule.text.value))], [rule.program]
+        self.rule = rule
+        self.spans, self.scopes, self.programs = [(0, len(rule.text.value))], [scope], [rule.program]
         self._last: tuple[str, Program | None] = "", None
         """The edited text that was translated last. Thousands are tried, and only what they gave is kept."""
         spans = _statements(rule)
@@ -39,23 +39,26 @@ class Pieces:
             self._split(spans)
 
     def _split(self, spans: list[tuple[int, int]]) -> None:
-        """Make the statements the pieces; a later one sees the names of those before it as ones of its scope."""
-        whole, program = self.scope, self.rule.program
-        tensors = whole.tensors | (frozenset(program.assigned) - program.statics)
-        statics = (whole.statics - tensors) | program.statics
-        self.scope = Scope(tensors, statics, whole.texts - frozenset(program.assigned), whole.functions)
-        text = self.rule.text.value
-        programs = [self._translated(text[start:end], k == len(spans) - 1) for k, (start, end) in enumerate(spans)]
-        found = [p for p in programs if p is not None]
-        if len(found) == len(spans):
-            self.spans, self.programs = spans, found
-        else:
-            self.scope = whole
+        """Make the statements the pieces, if each can be one."""
+        scopes, programs = self.scopes[:], []
+        for k, (start, end) in enumerate(spans):
+            program = self._translated(self.rule.text.value[start:end], scopes[k], last=k == len(spans) - 1)
+            if program is None:
+                return
+            programs.append(program)
+            scopes.append(self._behind(scopes[k], frozenset(program.assigned)))
+        self.spans, self.scopes, self.programs = spans, scopes, programs
 
-    def _translated(self, value: str, last: bool) -> Program | None:
+    def _behind(self, scope: Scope, assigned: frozenset[str]) -> Scope:
+        """The scope behind a piece: the names that it assigns belong to it."""
+        statics = assigned & self.rule.program.statics
+        tensors = (scope.tensors - statics) | (assigned - statics)
+        return Scope(tensors, (scope.statics - assigned) | statics, scope.texts - assigned, scope.functions)
+
+    def _translated(self, value: str, scope: Scope, last: bool) -> Program | None:
         old = self.rule.text
         text = _Unplaced(value if last else f"{value}\nreturn 0", old.source, old.line, old.column, old.style)
-        return (compile_block if self.rule.is_block else compile_expression)(text, self.scope, [])
+        return (compile_block if self.rule.is_block else compile_expression)(text, scope, [])
 
     def place(self, edit: Edit) -> int:
         """Which piece an edit changes."""
@@ -68,7 +71,7 @@ class Pieces:
             start, end = self.spans[k]
             longer = len(edit.text) - len(self.rule.text.value)
             self.programs[k].charge(TRANSLATING)
-            self._last = edit.text, self._translated(edit.text[start : end + longer], last=k == len(self.spans) - 1)
+            self._last = edit.text, self._translated(edit.text[start : end + longer], self.scopes[k], k == len(self.spans) - 1)
         return self._last[1]
 
 
