@@ -8,6 +8,8 @@ from contextlib import suppress
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from gradcheck_cli.errors import GradcheckError, Location
 from gradcheck_cli.spec.document import Text
 from gradcheck_cli.spec.edits import Edit
@@ -15,6 +17,8 @@ from gradcheck_cli.spec.expressions import Program, Scope, compile_block, compil
 from gradcheck_cli.spec.language.flow import statements_in
 from gradcheck_cli.spec.rule_texts import RuleText
 
+MOST_BYTES = 64_000_000
+"""Values of edited texts beyond this are not kept, but computed again."""
 TRANSLATING = 4
 """Translating a text takes about as long as running it so many times."""
 
@@ -32,6 +36,8 @@ class Pieces:
     def __init__(self, rule: RuleText, scope: Scope) -> None:
         self.rule = rule
         self.spans, self.scopes, self.programs = [(0, len(rule.text.value))], [scope], [rule.program]
+        self.room = 0 if rule.name else MOST_BYTES
+        """Bytes that may still be kept of what edits gave; a text for one input is not asked twice."""
         self._last: tuple[str, Program | None] = "", None
         """The edited text that was translated last. Thousands are tried, and only what they gave is kept."""
         spans = _statements(rule)
@@ -103,12 +109,20 @@ class Course:
 
     def tried(self, edit: Edit) -> tuple[Any, ...] | None:
         """What the edited rule returns; None where it is not valid or raises, or returns what it did before."""
-        text = edit.text
-        if text not in self._known:
-            self._known[text] = None
-            with suppress(GradcheckError):
-                self._known[text] = self._run(edit)
-        return self._known[text]
+        if edit.text in self._known:
+            return self._known[edit.text]
+        values = None
+        with suppress(GradcheckError):
+            values = self._run(edit)
+        self._keep(edit, values)
+        return values
+
+    def _keep(self, edit: Edit, values: tuple[Any, ...] | None) -> None:
+        """Remember what an edited text returns, while there is room: copies, as a view holds all that it is one of."""
+        self.pieces.room -= sum(getattr(v, "nbytes", 0) for v in values or ())
+        if self.pieces.room >= 0:
+            kept = [v.copy() if isinstance(v, np.ndarray) else v for v in values or ()]
+            self._known[edit.text] = None if values is None else tuple(kept)
 
     def _run(self, edit: Edit) -> tuple[Any, ...] | None:
         place = self.pieces.place(edit)
