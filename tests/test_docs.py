@@ -155,6 +155,7 @@ def test_document_of_causes_shows_real_json(tmp_path):
 def test_document_of_causes_has_the_numbers():
     text = DIAGNOSIS.read_text()
     assert f"at most {sum(repair.EDITS):,}" in text
+    assert f"counted as {repair.STATEMENTS:,} statements" in text
     assert f"`rtol` above {repair.COARSE:.0e}".replace("e-0", "e-") in text
     assert f"`rtol` is larger than {COARSE:.0e}".replace("e-0", "e-") in text
     assert (repair.ALTERNATIVES, screen.MOVED) == (3, 6)

@@ -201,7 +201,7 @@ def test_how_many_edits_are_tried_depends_on_sizes_alone(tmp_path, monkeypatch):
     path, _, _ = written(tmp_path, EDITS["a factor by name"][0])
     tried = []
     passes = repair.Screen.passes
-    monkeypatch.setattr(repair.Screen, "passes", lambda self, problem: tried.append(1) or passes(self, problem))
+    monkeypatch.setattr(repair.Screen, "passes", lambda *given: tried.append(1) or passes(*given))
     assert hints(path)
     count = len(tried)
     assert hints(path)
@@ -210,6 +210,16 @@ def test_how_many_edits_are_tried_depends_on_sizes_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(repair, "WORK", 70)
     assert hints(path) == []
     assert len(tried) <= 2 * (70 // 6)
+
+
+def test_a_search_that_takes_too_long_names_no_edit(tmp_path, monkeypatch):
+    path, _, _ = written(tmp_path, EDITS["a factor by name"][0])
+    assert hints(path)
+    monkeypatch.setattr(repair, "STATEMENTS", 500)
+    check = verify(path).checks[0]
+    assert check.verdict == "fail"
+    assert [f.code for f in check.findings] == ["GC201"]
+    assert hints(path) == []
 
 
 def test_a_failure_of_the_search_costs_no_verdict(tmp_path, monkeypatch):

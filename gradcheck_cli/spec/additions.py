@@ -19,7 +19,7 @@ SUMS = ("", "axis=0", "axis=-1", "axis=-1, keepdims=True", "axis=0, keepdims=Tru
 
 
 def additions(rule: RuleText, groups: NameGroups, later: bool) -> Iterator[Edit]:
-    """All edits of the first kinds, or of the later ones, in the order of the text."""
+    """All edits of the first kinds, in the order of the text, or of the later ones, in the order of the kinds."""
     adder = _Adder(rule, groups, None)
     seen = {adder.text}
     for edit in adder.later() if later else adder.first():
@@ -43,21 +43,20 @@ class _Adder(Editor):
         yield from self._summed(self.parsed.tree)
 
     def later(self) -> Iterator[Edit]:
-        """Factors, sums and powers anywhere."""
-        inside = {id(part) for site in self._sites() for part in _operands(site.node)}
+        """Factors, sums and powers anywhere; kind by kind, in the order of `LATER`."""
         tight = {id(part) for node in ast.walk(self.parsed.tree) for part in _tight_parts(node)}
+        sites = [site for site in self._sites() if not isinstance(site.node, ast.Tuple | ast.List)]
+        for site in sites:
+            if not isinstance(site.node, ast.Constant | ast.UnaryOp):
+                yield from (self._sum(site.node, how) for how in SUMS)
+        for kind in (POWER, ONE):
+            for site in sites:
+                yield from (edit for edit in self._numbers(site, id(site.node) in tight) if edit.kind == kind)
+        inside = {id(part) for site in sites for part in _operands(site.node)}
         names = self._names_in_scope()
-        for site in self._sites():
-            node = site.node
-            if isinstance(node, ast.Tuple | ast.List):
-                continue
-            if id(node) not in inside and site.role not in (at.TIGHT, at.EVEN):
-                yield from self._multiplied(node, names, id(node) in tight)
-            if not isinstance(node, ast.Constant):
-                yield from (self._replace(ONE, node, f"(1 {sign} {self._piece(node, PRODUCT)})") for sign in "-+")
-            if not isinstance(node, ast.Constant | ast.UnaryOp):
-                yield from (self._sum(node, how) for how in SUMS)
-            yield from self._powers(site, id(node) in tight)
+        for site in sites:
+            if id(site.node) not in inside and site.role not in (at.TIGHT, at.EVEN):
+                yield from self._multiplied(site.node, names, id(site.node) in tight)
 
     def _names_in_scope(self) -> list[str]:
         groups = self.groups
@@ -83,9 +82,11 @@ class _Adder(Editor):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
             yield self._replace(LINEAR, node, self._piece(node.left, ATOM))
 
-    def _powers(self, site: at.Site, tight: bool) -> Iterator[Edit]:
-        """An exponent off by one, a square that is missing; a number off by one."""
+    def _numbers(self, site: at.Site, tight: bool) -> Iterator[Edit]:
+        """An exponent off by one, a square that is missing; a number off by one, 1 minus or plus a part."""
         node = site.node
+        if not isinstance(node, ast.Constant):
+            yield from (self._replace(ONE, node, f"(1 {sign} {self._piece(node, PRODUCT)})") for sign in "-+")
         if isinstance(node, ast.Name | ast.Call | ast.Attribute):
             squared = f"{self._piece(node)}**2"
             yield self._replace(POWER, node, f"({squared})" if tight else squared)

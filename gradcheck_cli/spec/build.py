@@ -91,6 +91,22 @@ class SpecFunction:
         outputs, names = self.run(tensors)
         return self._scope(tensors, outputs, names)
 
+    def read_by_rule(self, inputs: Sequence[Array], grads: Sequence[Array]) -> dict[str, Any]:
+        """All names that the backward rule may read, for these cotangents of the outputs."""
+        outputs, names = self.run(inputs)
+        return {**self._scope(inputs, tuple(map(np.asarray, outputs)), names), **self._cotangents(grads)}
+
+    def read_by_jvp(self, inputs: Sequence[Array], tangents: Sequence[Array]) -> dict[str, Any]:
+        """All names that the jvp rule may read, for these tangents of the inputs that require a gradient."""
+        outputs, names = self.run(inputs)
+        own = {f"t_{name}": t for name, t in zip(self.wanted, tangents, strict=True)}
+        return {**self._scope(inputs, outputs, names), **own}
+
+    @property
+    def wanted(self) -> list[str]:
+        """The inputs that require a gradient."""
+        return [name for name, x in self.spec.inputs.items() if x.requires_grad]
+
     def _cotangents(self, grads: Sequence[Any]) -> dict[str, Any]:
         found = {f"grad_{name}": g for name, g in zip(self.spec.outputs, grads, strict=True)}
         return {**found, "grad": grads[0]} if len(grads) == 1 else found
@@ -105,7 +121,7 @@ class SpecFunction:
         """One gradient per input: None where the rule says none, zeros where the rule leaves an input out."""
         rule = self.spec.backward
         assert rule is not None
-        wanted = [name for name, x in self.spec.inputs.items() if x.requires_grad]
+        wanted = self.wanted
         found: dict[str, Any] = {}
         if rule.programs is not None:
             for name, program in rule.programs.items():
@@ -143,13 +159,16 @@ class SpecFunction:
 
     def forward_rule(self, inputs: Sequence[Array], tangents: Sequence[Array]) -> Sequence[Array]:
         """The outputs' tangents by the jvp rule."""
-        outputs, names = self.run(inputs)
-        wanted = [name for name, x in self.spec.inputs.items() if x.requires_grad]
-        own = {f"t_{name}": t for name, t in zip(wanted, tangents, strict=True)}
         program = self.spec.jvp
         assert program is not None
-        place = self.spec.jvp_location or self.spec.location
-        values = self._run_rule(program, {**self._scope(inputs, outputs, names), **own}, "", place)
+        names = self.read_by_jvp(inputs, tangents)
+        values = self._run_rule(program, names, "", self.spec.jvp_location or self.spec.location)
+        return self.tangents([names[name] for name in self.spec.outputs], values)
+
+    def tangents(self, outputs: Sequence[Any], values: Sequence[Any]) -> list[Array]:
+        """What the jvp rule returned as one tangent per output. Raises RuleError."""
+        program = self.spec.jvp
+        assert program is not None
         if program.keys:
             values = tuple(dict(zip(program.keys, values, strict=True))[name] for name in self.spec.outputs)
         return [self._tangent(name, np.asarray(y), t) for name, y, t in zip(self.spec.outputs, outputs, values, strict=True)]

@@ -6,8 +6,10 @@ How many edits are tried depends on the sizes of the arrays, never on a clock: t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
+from heapq import merge
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -21,12 +23,13 @@ from gradcheck_cli.check.recheck import remembering
 from gradcheck_cli.check.result import CheckResult
 from gradcheck_cli.errors import GradcheckError, SpecError
 from gradcheck_cli.spec.additions import FIRST, LATER, additions
-from gradcheck_cli.spec.build import points_of, problem_at, with_rules
+from gradcheck_cli.spec.build import Functions, SpecFunction, points_of, problem_at, with_rules
 from gradcheck_cli.spec.edits import Edit, edits
 from gradcheck_cli.spec.language.program import metered
 from gradcheck_cli.spec.model import Case, FunctionSpec, SpecFile
-from gradcheck_cli.spec.rule_texts import Recompiler, RuleText, name_groups, rule_texts
+from gradcheck_cli.spec.rule_texts import Recompiler, name_groups, rule_texts
 from gradcheck_cli.spec.screen import Screen
+from gradcheck_cli.spec.trials import Pieces, Trial
 
 Array = np.ndarray[Any, Any]
 BACKWARD, FORWARD = frozenset({"GC201", "GC102", "GC104", "GC106", "GC110"}), frozenset({"GC203"})
@@ -49,6 +52,8 @@ ALTERNATIVES = 3
 """If more edits mend a rule than this, none of them says where the mistake is."""
 SHARE = 0.5
 """What the search may take, of what a check may (`limits.CHECK_ELEMENTS`)."""
+STATEMENTS = 40_000
+"""Statements that it may translate and run, a few 10 us each. If it needs more, no edit is named."""
 COARSE = 1e-4
 """With a larger `rtol` a check says too little of what an edit mends."""
 
@@ -70,7 +75,7 @@ def mended(result: CheckResult, wrong: Wrong) -> CheckResult:
     if wrong.problem.surrogate or settings.eps is not None or settings.tolerances()[0] > COARSE:
         return result
     try:
-        with metered(SHARE):
+        with metered(SHARE, STATEMENTS):
             return _with_edits(result, wrong)
     except SpecError:  # the trials together take more than they may
         return result
@@ -83,9 +88,10 @@ def _with_edits(result: CheckResult, wrong: Wrong) -> CheckResult:
     said: dict[tuple[bool, str], tuple[Diagnosis, ...]] = {}
     for codes in (BACKWARD, FORWARD):
         forward = codes is FORWARD
+        trials = _Trials(wrong, result, forward)
         for named, names in _groups(result, wrong, codes):
             if not said.keys() >= {(forward, name) for name in named}:
-                found = _said(_Search(wrong, names, result, forward).edits())
+                found = _said(_Search(trials, names).edits())
                 said |= {(forward, name): found for name in named} if found else {}
     findings = []
     for f in result.findings:
@@ -112,87 +118,48 @@ def _said(found: list[Edit]) -> tuple[Diagnosis, ...]:
     return (Diagnosis("edit", message, tuple(Change(e.location, e.before, e.after) for e in found)),)
 
 
-class _Candidate(NamedTuple):
-    edit: Edit
-    function: FunctionSpec
+class _Trials:
+    """The edited texts of a function's rules, and what was found out about each; the searches of a check share them."""
 
+    def __init__(self, wrong: Wrong, result: CheckResult, forward: bool) -> None:
+        self.wrong, self.result, self.forward = wrong, result, forward
+        self._judged: dict[tuple[str, str, int], tuple[set[str], set[str]]] = {}
 
-class _Search:
-    """The edits that mend the gradients of some inputs."""
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem that was found wrong."""
+        return remembering(_small(self.wrong.problem, self.result.entries))
 
-    def __init__(self, wrong: Wrong, names: tuple[str, ...], result: CheckResult, forward: bool) -> None:
-        self.wrong, self.names, self.forward = wrong, names, forward
-        self.failing = {f.input_name for f in result.findings if f.verdict == "fail"} - {*names, ""}
-        """What may stay wrong."""
-        self.problem = remembering(_small(wrong.problem, result.entries))
-        self.screen = Screen(self.problem, names, result.inputs, forward)
-        self.recompiler = Recompiler(wrong.file, wrong.function)
-        self._elsewhere: list[tuple[Case, Problem]] | None = None
+    @cached_property
+    def recompiler(self) -> Recompiler:
+        """Makes whole functions of edited texts."""
+        return Recompiler(self.wrong.file, self.wrong.function)
 
-    def edits(self) -> list[Edit]:
-        """Those that mend it, without those that only repeat another one at a part or at the whole of it."""
-        size = sum(x.value.size for x in self.problem.inputs) + self.screen.size
-        likely, others = (int(min(most, WORK // (1 + size))) for most in EDITS)
-        with np.errstate(all="ignore"):
-            return self._mending(self._likely(), likely) or self._mending(self._others(), others)
+    @cached_property
+    def pieces(self) -> list[Pieces]:
+        """The texts that are edited."""
+        texts = [rule for rule in rule_texts(self.wrong.function) if (rule.form == "jvp") == self.forward]
+        return [Pieces(rule, self.recompiler.scope(rule)) for rule in texts]
 
-    def _mending(self, tried: Iterator[tuple[RuleText, Edit]], most: int) -> list[Edit]:
-        candidates = (c for rule, edit in islice(tried, most) if (c := self._candidate(rule, edit)) is not None)
-        near = [c for c in candidates if self._is_near(c)]
-        if len(near) > CHECKS:
-            return []
-        good = [c.edit for c in near if self._passes(c)]
-        good.sort(key=lambda e: (ORDER.index(e.kind), e.span[0] - e.span[1]))
-        found: list[Edit] = []
-        for edit in good:
-            if not any(_same(edit, other) for other in found):
-                found.append(edit)
-        return sorted(found, key=lambda e: e.span)
+    @cached_property
+    def screen(self) -> Screen:
+        """What the differences say of them."""
+        wrong = self.wrong
+        function = SpecFunction(wrong.function, Functions(wrong.file), wrong.case.constants)
+        return Screen(self.problem, function, self.pieces, self.result.inputs, self.forward)
 
-    def _texts(self) -> Iterator[RuleText]:
-        for rule in rule_texts(self.wrong.function):
-            if rule.form == "jvp" if self.forward else rule.form == "block" or rule.name in self.names:
-                yield rule
+    def _points(self) -> Iterator[tuple[Case, Problem]]:
+        """Where an edit is checked: here, and at all points of the function's other cases."""
+        yield self.wrong.case, self.problem
+        yield from self._elsewhere
 
-    def _likely(self) -> Iterator[tuple[RuleText, Edit]]:
-        for rule in self._texts():
-            groups = name_groups(self.wrong.function, rule)
-            yield from ((rule, edit) for edit in edits(rule, groups, CORRUPTING, swaps=None))
-            yield from ((rule, edit) for edit in additions(rule, groups, later=False))
+    @cached_property
+    def _elsewhere(self) -> list[tuple[Case, Problem]]:
+        cases = [case for case in self.wrong.function.cases if case.expect.verdict != "fail"]
+        others = ((case, problem) for case in cases for problem in self._drawn(case) if not self._is_known(case, problem))
+        return [(case, remembering(_small(problem, _entries(problem)))) for case, problem in others]
 
-    def _others(self) -> Iterator[tuple[RuleText, Edit]]:
-        texts = [(rule, name_groups(self.wrong.function, rule)) for rule in self._texts()]
-        every = [(rule, edit) for rule, groups in texts for edit in additions(rule, groups, later=True)]
-        yield from sorted(every, key=lambda pair: ORDER.index(pair[1].kind))
-
-    def _candidate(self, rule: RuleText, edit: Edit) -> _Candidate | None:
-        changed = self.recompiler.with_text(rule, edit.text)
-        return None if changed is None else _Candidate(edit, changed)
-
-    def _at(self, candidate: _Candidate, problem: Problem, case: Case) -> Problem:
-        return with_rules(problem, self.wrong.file, candidate.function, case)
-
-    def _is_near(self, candidate: _Candidate) -> bool:
-        """Whether the differences at the point, and at others, say about the same."""
-        case = self.wrong.case
-        if not self.screen.passes(self._at(candidate, self.problem, case)):
-            return False
-        return all(s.passes(self._at(candidate, s.problem, case)) for s in self.screen.elsewhere())
-
-    def _passes(self, candidate: _Candidate) -> bool:
-        """Whether the inputs are right in every case, and no other is wrong that was not."""
-        points = [(self.wrong.case, self.problem), *self._cases()]
-        return all(self._is_right(self._at(candidate, problem, case)) for case, problem in points)
-
-    def _cases(self) -> list[tuple[Case, Problem]]:
-        """The function's other cases, at all their points."""
-        if self._elsewhere is None:
-            cases = [case for case in self.wrong.function.cases if case.expect.verdict != "fail"]
-            points = ((case, problem) for case in cases for problem in self._points(case))
-            self._elsewhere = [(case, remembering(_small(p, _entries(p)))) for case, p in points if not self._is_known(case, p)]
-        return self._elsewhere
-
-    def _points(self, case: Case) -> Iterator[Problem]:
+    def _drawn(self, case: Case) -> Iterator[Problem]:
         wrong = self.wrong
         for point in range(points_of(case, wrong.overrides)):
             try:
@@ -205,15 +172,78 @@ class _Search:
         pairs = zip(problem.inputs, self.problem.inputs, strict=True)
         return case.name == self.wrong.case.name and all(np.array_equal(x.value, y.value) for x, y in pairs)
 
-    def _is_right(self, problem: Problem) -> bool:
-        try:
-            result = check(problem, explain=False)
-        except GradcheckError:
-            return False
-        failing = {f.input_name for f in result.findings if f.verdict in ("fail", "error")}
-        passed = {x.name for x in result.inputs if x.verdict == "pass"}
-        passed |= {x.name for x in problem.inputs if not x.requires_grad}
-        return passed >= set(self.names) and failing <= self.failing
+    def near(self, trial: Trial, names: Sequence[str]) -> bool:
+        """Whether the differences at the point, and at others, say about the same."""
+        return self.screen.passes(trial, names) and all(s.passes(trial, names) for s in self.screen.elsewhere())
+
+    def judged(self, trial: Trial) -> Iterator[tuple[set[str], set[str]]]:
+        """At each point the inputs that are right, and those that are wrong."""
+        function = self.recompiler.with_text(trial.pieces.rule, trial.edit.text)
+        if function is None:
+            yield set(), set()
+            return
+        for k, (case, problem) in enumerate(self._points()):
+            key = trial.pieces.rule.name, trial.edit.text, k
+            if key not in self._judged:
+                self._judged[key] = _judged(with_rules(problem, self.wrong.file, function, case))
+            yield self._judged[key]
+
+
+class _Search:
+    """The edits that mend the gradients of some inputs."""
+
+    def __init__(self, trials: _Trials, names: tuple[str, ...]) -> None:
+        self.trials, self.names = trials, names
+        self.failing = {f.input_name for f in trials.result.findings if f.verdict == "fail"} - {*names, ""}
+        """What may stay wrong."""
+        self.pieces = [p for p in trials.pieces if not p.rule.name or p.rule.name in names]
+
+    def edits(self) -> list[Edit]:
+        """Those that mend it, without those that only repeat another one at a part or at the whole of it."""
+        size = sum(x.value.size for x in self.trials.problem.inputs) + self.trials.screen.size
+        likely, others = (int(min(most, WORK // (1 + size))) for most in EDITS)
+        with np.errstate(all="ignore"):
+            return self._mending(self._likely(), likely) or self._mending(self._others(), others)
+
+    def _mending(self, tried: Iterator[Trial], most: int) -> list[Edit]:
+        near = [trial for trial in islice(tried, most) if self.trials.near(trial, self.names)]
+        if len(near) > CHECKS:
+            return []
+        good = [trial.edit for trial in near if self._passes(trial)]
+        good.sort(key=lambda e: (ORDER.index(e.kind), e.span[0] - e.span[1]))
+        found: list[Edit] = []
+        for edit in good:
+            if not any(_same(edit, other) for other in found):
+                found.append(edit)
+        return sorted(found, key=lambda e: e.span)
+
+    def _likely(self) -> Iterator[Trial]:
+        for pieces in self.pieces:
+            groups = name_groups(self.trials.wrong.function, pieces.rule)
+            yield from (Trial(pieces, edit) for edit in edits(pieces.rule, groups, CORRUPTING, swaps=None))
+            yield from (Trial(pieces, edit) for edit in additions(pieces.rule, groups, later=False))
+
+    def _others(self) -> Iterator[Trial]:
+        return merge(*map(self._later, self.pieces), key=lambda trial: ORDER.index(trial.edit.kind))
+
+    def _later(self, pieces: Pieces) -> Iterator[Trial]:
+        groups = name_groups(self.trials.wrong.function, pieces.rule)
+        return (Trial(pieces, edit) for edit in additions(pieces.rule, groups, later=True))
+
+    def _passes(self, trial: Trial) -> bool:
+        """Whether the inputs are right in every case, and no other is wrong that was not."""
+        return all(right >= set(self.names) and wrong <= self.failing for right, wrong in self.trials.judged(trial))
+
+
+def _judged(problem: Problem) -> tuple[set[str], set[str]]:
+    """The inputs that pass a check, and those that fail it; none where it cannot be made."""
+    try:
+        result = check(problem, explain=False)
+    except GradcheckError:
+        return set(), set()
+    passed = {x.name for x in result.inputs if x.verdict == "pass"}
+    passed |= {x.name for x in problem.inputs if not x.requires_grad}
+    return passed, {f.input_name for f in result.findings if f.verdict in ("fail", "error")}
 
 
 def _small(problem: Problem, entries: int) -> Problem:

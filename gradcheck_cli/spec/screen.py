@@ -1,8 +1,8 @@
-"""A cheap test of many rules of one function: does a rule's gradient for one cotangent come near the differences?"""
+"""A cheap test of many edits of a rule: does the gradient for one cotangent come near the differences?"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from gradcheck_cli.check.problem import Input, Problem
 from gradcheck_cli.check.result import InputResult
 from gradcheck_cli.check.verdict import KINKS
 from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.spec.build import SpecFunction
+from gradcheck_cli.spec.trials import Course, Pieces, Trial
 
 Array = np.ndarray[Any, Any]
 NEAR = 1e-4
@@ -27,86 +29,127 @@ MOVED = 6
 
 
 class Screen:
-    """What the differences say of some inputs at one point.
+    """What the differences say of the inputs at one point, and what edited texts say there.
 
     Where an input was judged, that is its numeric Jacobian; else one slope, along a dense direction.
     """
 
-    def __init__(self, problem: Problem, names: Sequence[str], judged: Sequence[InputResult], forward: bool) -> None:
-        self.problem, self.names, self.forward = problem, names, forward
-        arrays = [np.asarray(y) for y in problem.primal(*[x.value for x in problem.inputs])]
+    def __init__(
+        self, problem: Problem, function: SpecFunction, texts: Sequence[Pieces], judged: Sequence[InputResult], forward: bool
+    ) -> None:
+        self.problem, self.function, self.forward = problem, function, forward
+        self.texts = {pieces.rule.name: pieces for pieces in texts}
+        self.values = [x.value for x in problem.inputs]
+        arrays = [np.asarray(y) for y in problem.primal(*self.values)]
         self.outputs = Outputs(problem.outputs, arrays, ())
+        self.cotangent = dense_cotangent(self.outputs.size)
         self.size = sum(y.size for y in arrays)
-        self.judged = {x.name: x for x in judged if x.name in names}
+        self.judged = {x.name: x for x in judged}
+        self.directions: dict[str, tuple[Coordinates, Array]] = {}
         self.slopes: dict[str, Array] = {}
-        self._moved: list[Screen] = []
+        self._courses: dict[tuple[str, str], Course] = {}
+        self._moved: list[Screen] | None = None
 
     def elsewhere(self) -> list[Screen]:
         """Screens at other points, which chance does not pass: every input that requires a gradient is moved."""
-        if not self._moved:
+        if self._moved is None:
+            self._moved = []
             for number in range(MOVED):
                 inputs = tuple(_moved(x, np.random.default_rng([number, k])) for k, x in enumerate(self.problem.inputs))
                 try:
-                    self._moved.append(Screen(replace(self.problem, inputs=inputs), self.names, (), self.forward))
+                    moved = replace(self.problem, inputs=inputs)
+                    self._moved.append(Screen(moved, self.function, [*self.texts.values()], (), self.forward))
                 except Exception:  # the point need not lie in the forward's domain
                     continue
         return self._moved
 
-    def passes(self, problem: Problem) -> bool:
-        """Whether this problem's rule runs, and is near for all of the inputs."""
+    def passes(self, trial: Trial, names: Sequence[str]) -> bool:
+        """Whether an edited text runs, and is near for all of these inputs."""
+        near = self._is_tangent_near if self.forward else self._is_gradient_near
         try:
-            return self._tangents_near(problem) if self.forward else self._gradients_near(problem)
+            return all(near(trial, i) for i in self.problem.differentiable_inputs() if self.problem.inputs[i].name in names)
         except GradcheckError:
             return False
 
-    def _gradients_near(self, problem: Problem) -> bool:
-        pulled = problem.pullback([x.value for x in problem.inputs])
-        outputs = Outputs(problem.outputs, pulled.outputs, pulled.differentiable)
-        v = dense_cotangent(outputs.size)
-        gradients = pulled.vjp(outputs.cotangents(v))
-        for i, g in zip(problem.differentiable_inputs(), gradients, strict=True):
-            if problem.inputs[i].name in self.names and (g is None or not self._near(i, np.asarray(g), v, outputs)):
-                return False
-        return True
+    def _course(self, pieces: Pieces, names: Callable[[], Mapping[str, Any]], tangent: str = "") -> Course:
+        """What a text says here, for the one cotangent, or for the tangent of one input."""
+        key = pieces.rule.name, tangent
+        if key not in self._courses:
+            self._courses[key] = Course(pieces, names(), self.function.file)
+        return self._courses[key]
 
-    def _near(self, i: int, gradient: Array, v: Array, outputs: Outputs) -> bool:
+    def _direction(self, i: int) -> tuple[Coordinates, Array]:
+        """The direction of an input along which the outputs' slope is looked at."""
         x = self.problem.inputs[i]
-        coordinates = Coordinates(x.value, x.structure)
-        g = coordinates.project(gradient[None])[0]
-        judged = self.judged.get(x.name)
-        if judged is not None and judged.numeric.shape == (len(v), len(g)):
-            return _explained(g, v, judged)
-        direction = dense_tangent(coordinates.size) * scale_of(coordinates)
-        slope = v @ self._slope(i, coordinates, direction)
-        return not np.isfinite(slope) or bool(abs(g @ direction - slope) <= NEAR * np.sum(np.abs(g * direction)))
+        if x.name not in self.directions:
+            coordinates = Coordinates(x.value, x.structure)
+            self.directions[x.name] = coordinates, dense_tangent(coordinates.size) * scale_of(coordinates)
+        return self.directions[x.name]
 
-    def _slope(self, i: int, coordinates: Coordinates, direction: Array) -> Array:
-        """The outputs' derivatives along a direction of input `i`; NaN where the forward is not defined."""
+    def _is_gradient_near(self, trial: Trial, i: int) -> bool:
+        x = self.problem.inputs[i]
+        gradient = self._gradient(trial, x)
+        return _fits(gradient, x.value) and self._is_near(i, np.asarray(gradient))
+
+    def _gradient(self, trial: Trial, x: Input) -> Any:
+        """What the rule says of an input with the changed text; None where it raises."""
+        pieces = self.texts.get("", self.texts.get(x.name))
+        if pieces is None:
+            rule = self.function.spec.backward
+            return None if rule is not None and x.name in rule.nones else np.zeros_like(x.value)
+        course = self._course(pieces, self._read_by_rule)
+        values = course.tried(trial.edit) if pieces is trial.pieces else course.values
+        names = pieces.rule.program.keys or ((x.name,) if pieces.rule.name else self.function.wanted)
+        if values is None or len(values) != len(names):
+            return None
+        return dict(zip(names, values, strict=True)).get(x.name, np.zeros_like(x.value))
+
+    def _read_by_rule(self) -> dict[str, Any]:
+        return self.function.read_by_rule(self.values, self.outputs.cotangents(self.cotangent))
+
+    def _is_near(self, i: int, gradient: Array) -> bool:
+        coordinates, along = self._direction(i)
+        g = coordinates.project(gradient[None])[0]
+        judged = self.judged.get(self.problem.inputs[i].name)
+        if judged is not None and judged.numeric.shape == (self.outputs.size, len(g)):
+            return _explained(g, self.cotangent, judged)
+        slope = self.cotangent @ self._slope(i)
+        return not np.isfinite(slope) or bool(abs(g @ along - slope) <= NEAR * np.sum(np.abs(g * along)))
+
+    def _slope(self, i: int) -> Array:
+        """The outputs' derivatives along the direction of input `i`; NaN where the forward is not defined."""
         name = self.problem.inputs[i].name
         if name not in self.slopes:
+            coordinates, along = self._direction(i)
             tangents: list[Any] = [None] * len(self.problem.inputs)
-            tangents[i] = coordinates.tangent(direction)
+            tangents[i] = coordinates.tangent(along)
             try:
                 self.slopes[name] = directional(self.problem, self.outputs.kept, tangents, STEP)
             except Exception:  # whatever it raises there, nothing is learnt from this direction
                 self.slopes[name] = np.full(self.outputs.size, np.nan)
         return self.slopes[name]
 
-    def _tangents_near(self, problem: Problem) -> bool:
-        assert problem.pushforward is not None
-        for k, i in enumerate(problem.differentiable_inputs()):
-            x = problem.inputs[i]
-            if x.name not in self.names:
-                continue
-            coordinates = Coordinates(x.value, x.structure)
-            u = dense_tangent(coordinates.size) * scale_of(coordinates)
-            given = [np.zeros(other.value.shape, other.value.dtype) for other in problem.inputs if other.requires_grad]
-            given[k] = np.asarray(coordinates.tangent(u)).astype(x.value.dtype)
-            found = outputs_as_real(problem.pushforward([other.value for other in problem.inputs], given), self.outputs.kept)
-            slope = self._slope(i, coordinates, u)
-            if np.any(np.abs(found - slope) > NEAR * np.max(np.abs(slope), initial=0.0)):
-                return False
-        return True
+    def _is_tangent_near(self, trial: Trial, i: int) -> bool:
+        values = self._course(trial.pieces, lambda: self._read_by_jvp(i), self.problem.inputs[i].name).tried(trial.edit)
+        if values is None or len(values) != len(self.outputs.arrays):
+            return False
+        found = outputs_as_real(self.function.tangents(self.outputs.arrays, values), self.outputs.kept)
+        slope = self._slope(i)
+        return not bool(np.any(np.abs(found - slope) > NEAR * np.max(np.abs(slope), initial=0.0)))
+
+    def _read_by_jvp(self, i: int) -> dict[str, Any]:
+        """What a jvp rule may read where one input only has a tangent."""
+        coordinates, along = self._direction(i)
+        given = [np.zeros_like(x.value) for x in self.problem.inputs]
+        given[i] = np.asarray(coordinates.tangent(along)).astype(given[i].dtype)
+        return self.function.read_by_jvp(self.values, [given[k] for k in self.problem.differentiable_inputs()])
+
+
+def _fits(gradient: Any, value: Array) -> bool:
+    """Whether it is what a rule may give for an input."""
+    if not isinstance(gradient, np.ndarray | np.generic):
+        return isinstance(gradient, int | float | complex) and not value.shape
+    return bool(gradient.shape == value.shape and gradient.dtype == value.dtype)
 
 
 def _moved(x: Input, rng: np.random.Generator) -> Input:

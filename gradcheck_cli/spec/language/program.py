@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.spec import limits
@@ -50,14 +51,19 @@ class _ExhaustedError(BaseException):
 class Meter:
     """What all runs of one check have used."""
 
-    __slots__ = ("most", "work")
+    __slots__ = ("most", "most_statements", "statements", "work")
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_statements: float) -> None:
         self.work, self.most = 0, most
+        self.statements, self.most_statements = 0, most_statements
 
-    def spend(self, budget: Budget, place: Place) -> None:
+    def spend(self, statements: int, work: int, place: Place) -> None:
         """Count a run that is over; the block of `metered` ends where it was one too many."""
-        self.work += budget.work + limits.STATEMENT_ELEMENTS * budget.statements
+        self.statements += statements
+        self.work += work + limits.STATEMENT_ELEMENTS * statements
+        if self.statements > self.most_statements:
+            message = f"this runs more than {self.most_statements:,} statements: {self.statements:,} by now"
+            raise _ExhaustedError(place.error(message))
         if self.work > self.most:
             message = f"the runs of this check compute more than {self.most:,} entries: {self.work:,} by now"
             hint = limits.hint("CHECK_ELEMENTS", 10 * self.work, "make the inputs smaller")
@@ -68,12 +74,12 @@ _METER: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 
 @contextmanager
-def metered(share: float = 1.0) -> Iterator[Meter]:
+def metered(share: float = 1.0, statements: float = inf) -> Iterator[Meter]:
     """All runs within the block are those of one check, or of something that may use a share of what a check may.
 
-    Raises SpecError where they take more.
+    Raises SpecError where they take more, or execute more statements.
     """
-    meter = Meter(int(limits.CHECK_ELEMENTS * share))
+    meter = Meter(int(limits.CHECK_ELEMENTS * share), statements)
     token = _METER.set(meter)
     try:
         yield meter
@@ -150,13 +156,19 @@ class Program:
         budget = Budget()
         token = _BUDGET.set(budget)
         try:
-            found = self._run_within(budget, names, functions)
+            return self._run_within(budget, names, functions)
         finally:
             _BUDGET.reset(token)
+            self._meter(budget.statements, budget.work)
+
+    def charge(self, runs: int) -> None:
+        """Count something that takes as long as so many runs, as one of a check's."""
+        self._meter(runs * self._cost, 0)
+
+    def _meter(self, statements: int, work: int) -> None:
         meter = _METER.get()
         if meter is not None:
-            meter.spend(budget, self._place)
-        return found
+            meter.spend(statements, work, self._place)
 
     def _run_within(self, budget: Budget, names: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Run:
         if budget.depth >= limits.CALL_DEPTH:
