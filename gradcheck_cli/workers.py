@@ -22,6 +22,8 @@ BATCHES = 64
 """Items are sent in about so many batches: what the items of one have in common is sent once."""
 LARGEST = 16
 """Items in a batch, at most."""
+WORKER = "gradcheck worker"
+"""The name of the processes."""
 DASK_SECONDS = 10
 """How long a Dask scheduler may take to answer."""
 
@@ -115,7 +117,6 @@ class Processes(Executor):
         self.count = count
         self.seconds = seconds
         self._threads: ThreadPoolExecutor | None = None
-        self._running: set[Future[Any]] = set()
         self._ended = False
 
     def start(self, most: int) -> None:
@@ -146,23 +147,37 @@ class Processes(Executor):
         if self._ended:
             raise CancelledError
         process: Any = concurrent.process  # its annotations call the context otherwise
-        future: Future[Any] = process(context=self._context, timeout=self.seconds)(fn)(*args, **kwargs)
-        self._running.add(future)
+        alone = process(name=WORKER, context=self._context, timeout=self.seconds)(_in_own_process)
+        future: Future[Any] = alone(fn, args, kwargs)
         if self._ended:
-            future.cancel()
-        try:
-            return future.result()
-        finally:
-            self._running.discard(future)
+            _kill_workers()
+        return future.result()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers, whatever they are doing: all that was wanted has been given."""
         self._ended = True
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
-            for future in tuple(self._running):
-                future.cancel()
+            _kill_workers()
             self._threads.shutdown()
+
+
+def _kill_workers() -> None:
+    """Whose futures then raise: to cancel them would leave it to chance whether a result comes between."""
+    import multiprocessing
+
+    for process in multiprocessing.active_children():
+        if process.name == WORKER:
+            process.kill()
+
+
+def _in_own_process(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a worker does. Where nobody reads the answer any more it ends without a word."""
+    import signal
+
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    return fn(*args, **kwargs)
 
 
 @contextmanager

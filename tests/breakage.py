@@ -202,7 +202,7 @@ def main() -> None:
                 try:
                     found[KINDS[kind](Path(folder), random.Random(arguments.seed + run))] += 1
                 except AssertionError as error:
-                    found[f"BROKEN: {str(error)[:300]}"] += 1
+                    found[f"BROKEN: {str(error)[-1500:]}"] += 1
         print(f"{kind}: {dict(found)}", flush=True)
 
 
