@@ -9,8 +9,9 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import local
 from typing import Any, NamedTuple, TypeVar
 
 from gradcheck_cli.errors import UsageError
@@ -22,8 +23,6 @@ BATCHES = 64
 """Items are sent in about so many batches: what the items of one have in common is sent once."""
 LARGEST = 16
 """Items in a batch, at most."""
-WORKER = "gradcheck worker"
-"""The name of the processes."""
 DASK_SECONDS = 10
 """How long a Dask scheduler may take to answer."""
 
@@ -106,17 +105,52 @@ def _alone(executor: Executor, work: Callable[[Item], Result], item: Item) -> An
     return found if isinstance(found, Lost) else found[0]
 
 
-class Processes(Executor):
-    """Worker processes, `count` at a time, each for one piece of work: one that dies takes nothing else with it.
+class WorkerDiedError(RuntimeError):
+    """A worker process ended before it had an answer."""
 
-    They share no lock, which one that is killed could hold for ever. One that works longer than `seconds` is stopped: its
-    future raises TimeoutError.
+
+class _Worker:
+    """A process, and the pipe to it that nobody else has: what kills one leaves no lock behind that another waits for."""
+
+    def __init__(self, context: Any) -> None:
+        self.pipe, end = context.Pipe()
+        self.process = context.Process(target=_serve, args=(end,), daemon=True)
+        self.process.start()
+        end.close()
+
+    def answer(self, task: Any, seconds: float | None) -> Any:
+        """What the process makes of a task. Raises TimeoutError and WorkerDiedError."""
+        try:
+            self.pipe.send(task)
+            if not self.pipe.poll(seconds):
+                raise TimeoutError
+            error, value = self.pipe.recv()
+        except (EOFError, ConnectionError):
+            self.process.join()
+            raise WorkerDiedError(f"its process ended with exit code {self.process.exitcode}") from None
+        if error is not None:
+            raise error
+        return value
+
+    def end(self) -> None:
+        """Whatever it is doing."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+class Processes(Executor):
+    """Worker processes, `count` at most. One that dies takes only its own work with it, and is replaced.
+
+    So is one that works longer than `seconds` at what it was sent: its future raises TimeoutError.
     """
 
     def __init__(self, count: int, seconds: float | None = None) -> None:
         self.count = count
         self.seconds = seconds
         self._threads: ThreadPoolExecutor | None = None
+        self._own = local()
+        self._workers: set[_Worker] = set()
         self._ended = False
 
     def start(self, most: int) -> None:
@@ -138,46 +172,56 @@ class Processes(Executor):
         """As `concurrent.futures` has it."""
         self.start(self.count)
         assert self._threads is not None
-        return self._threads.submit(self._elsewhere, fn, args, kwargs)
+        return self._threads.submit(self._let_work, (fn, args, kwargs))
 
-    def _elsewhere(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Wait for a process of its own."""
-        from pebble import concurrent
+    def _let_work(self, task: Any) -> Any:
+        """What each thread does: it waits for a process of its own."""
+        worker = getattr(self._own, "worker", None) or self._started()
+        try:
+            return worker.answer(task, self.seconds)
+        except (TimeoutError, WorkerDiedError):
+            self._own.worker = None
+            self._workers.discard(worker)
+            worker.end()
+            raise
 
+    def _started(self) -> _Worker:
+        worker = self._own.worker = _Worker(self._context)
+        self._workers.add(worker)
         if self._ended:
-            raise CancelledError
-        process: Any = concurrent.process  # its annotations call the context otherwise
-        alone = process(name=WORKER, context=self._context, timeout=self.seconds)(_in_own_process)
-        future: Future[Any] = alone(fn, args, kwargs)
-        if self._ended:
-            _kill_workers()
-        return future.result()
+            worker.process.kill()
+        return worker
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers, whatever they are doing: all that was wanted has been given."""
         self._ended = True
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
-            _kill_workers()
+            for worker in tuple(self._workers):
+                worker.process.kill()
             self._threads.shutdown()
+            for worker in tuple(self._workers):
+                worker.end()
 
 
-def _kill_workers() -> None:
-    """Whose futures then raise: to cancel them would leave it to chance whether a result comes between."""
-    import multiprocessing
-
-    for process in multiprocessing.active_children():
-        if process.name == WORKER:
-            process.kill()
-
-
-def _in_own_process(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What a worker does. Where nobody reads the answer any more it ends without a word."""
+def _serve(pipe: Any) -> None:
+    """What a worker does, until nobody asks any more."""
     import signal
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: who asks decides
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    return fn(*args, **kwargs)
+    while True:
+        try:
+            fn, args, kwargs = pipe.recv()
+        except EOFError:
+            return
+        answer: tuple[Exception | None, Any]
+        try:
+            answer = None, fn(*args, **kwargs)
+        except Exception as error:
+            answer = error, None
+        pipe.send(answer)
 
 
 @contextmanager

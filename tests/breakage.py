@@ -109,7 +109,7 @@ def judged_right(report: dict[str, Any]) -> None:
 
 def killed_worker(folder: Path, rng: random.Random) -> str:
     trial = Trial(folder, "-j", "2")
-    time.sleep(rng.uniform(0.2, 2.5))
+    time.sleep(rng.uniform(0.2, 1.5))
     workers = trial.workers()
     for pid in workers[:1]:
         os.kill(pid, signal.SIGKILL)
@@ -125,7 +125,7 @@ def interrupted(number: int, *options: str) -> Callable[[Path, random.Random], s
     def trial(folder: Path, rng: random.Random) -> str:
         running = Trial(folder, *options, "--report", "json=report.json")
         running.optional = {"report.json"}
-        time.sleep(rng.uniform(0.05, 2.5))
+        time.sleep(rng.uniform(0.05, 1.8))
         os.kill(running.process.pid, number)
         start = time.monotonic()
         outcome = running.end()

@@ -214,7 +214,7 @@ def test_what_work_raises_is_raised(processes):
 def test_only_the_work_of_a_worker_that_dies_is_lost(count):
     with Processes(2) as executor:
         found = list(in_order(executor, fragile, range(count), lost))
-    assert found[3] == "lost 3: ProcessExpired"
+    assert found[3] == "lost 3: WorkerDiedError"
     assert str(found[4]).startswith("lost 4")
     assert [x for k, x in enumerate(found) if k not in (3, 4)] == [-k for k in range(count) if k not in (3, 4)]
 
@@ -320,7 +320,6 @@ def test_modules_of_the_current_directory_are_not_run(several, tmp_path):
         "yaml",
         "click",
         "rich",
-        "pebble",
         "pickle",
         "random",
         "signal",
