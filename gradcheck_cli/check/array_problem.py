@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.engine_problem import as_outputs, engine_problem
-from gradcheck_cli.check.guard import same
-from gradcheck_cli.check.problem import Input, Problem
+from gradcheck_cli.check.problem import Input, Problem, same
 from gradcheck_cli.engine.function import CustomNode
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.errors import RuleError, UsageError

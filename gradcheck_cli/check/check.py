@@ -20,10 +20,9 @@ from gradcheck_cli.check.differences import Differences, Evaluator
 from gradcheck_cli.check.directions import Directions, Part
 from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_product, settle
 from gradcheck_cli.check.findings import CODES, Finding
-from gradcheck_cli.check.guard import ForwardError, changed
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
 from gradcheck_cli.check.plan import Planner
-from gradcheck_cli.check.problem import Problem, Pulled
+from gradcheck_cli.check.problem import ForwardError, Problem, Pulled, changed
 from gradcheck_cli.check.purity import Answers, check_answers, check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, Seen, overall
 from gradcheck_cli.check.stability import (

@@ -18,16 +18,12 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.findings import Finding
-from gradcheck_cli.check.problem import Input, Problem, Pulled
-from gradcheck_cli.errors import GradcheckError, MissingExtraError, RuleError
+from gradcheck_cli.check.problem import ForwardError, Input, Problem, Pulled, changed, same
+from gradcheck_cli.errors import MissingExtraError, RuleError
 
 Array = np.ndarray[Any, Any]
 RAISED = (Exception, SystemExit)
 """What counts as an error of the code that raised it. Anything else, such as KeyboardInterrupt, is meant for somebody else."""
-
-
-class ForwardError(GradcheckError):
-    """A forward raised something; the message says what."""
 
 
 @contextmanager
@@ -128,16 +124,6 @@ def said(error: BaseException) -> str:
     with suppress(Exception):
         text = str(error)
     return f"{type(error).__name__}: {text}"
-
-
-def same(a: Array, b: Array) -> bool:
-    """Whether two arrays hold the same numbers."""
-    return a.shape == b.shape and (bool((a == b).all()) or (a.dtype.kind in "fc" and np.array_equal(a, b, equal_nan=True)))
-
-
-def changed(x: Input) -> bool:
-    """Whether the caller's own array is not as it was given."""
-    return x.given is not None and not same(x.given, x.value)
 
 
 def _restore(inputs: Sequence[Input]) -> None:

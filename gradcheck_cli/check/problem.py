@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcheck_cli.check.tolerances import ADAPTIVE, FIXED_STEP
 from gradcheck_cli.engine.counts import GraphCounts
-from gradcheck_cli.errors import Location
+from gradcheck_cli.errors import GradcheckError, Location
 
 if TYPE_CHECKING:
     from gradcheck_cli.engine.graph import Graph
@@ -51,6 +51,10 @@ class Settings(NamedTuple):
     def default_tolerances(self) -> tuple[float, float]:
         """Rtol and atol where nothing was said; with `eps` those of PyTorch's gradcheck."""
         return ADAPTIVE if self.eps is None else FIXED_STEP
+
+
+class ForwardError(GradcheckError):
+    """A forward raised something; the message says what."""
 
 
 class Input(NamedTuple):
@@ -128,3 +132,13 @@ class Problem:
     def differentiable_inputs(self) -> tuple[int, ...]:
         """Positions of the inputs that require a gradient."""
         return tuple(i for i, x in enumerate(self.inputs) if x.requires_grad)
+
+
+def same(a: Array, b: Array) -> bool:
+    """Whether two arrays hold the same numbers."""
+    return a.shape == b.shape and (bool((a == b).all()) or (a.dtype.kind in "fc" and np.array_equal(a, b, equal_nan=True)))
+
+
+def changed(x: Input) -> bool:
+    """Whether the caller's own array is not as it was given."""
+    return x.given is not None and not same(x.given, x.value)
