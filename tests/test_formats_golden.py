@@ -202,9 +202,9 @@ def test_markdown():
     [
         ("specs/a.yaml", "specs/a.yaml", "specs/a.yaml"),
         ("./specs/../b c.yaml", "b c.yaml", "b%20c.yaml"),
-        ("/work/repo/sub/é#?%.yaml", "é#?%.yaml", "%C3%A9%23%3F%25.yaml"),
+        ("/srv/repo/sub/é#?%.yaml", "é#?%.yaml", "%C3%A9%23%3F%25.yaml"),
         ("/elsewhere/a.yaml", "/elsewhere/a.yaml", "file:///elsewhere/a.yaml"),
-        ("../a.yaml", "/work/repo/a.yaml", "file:///work/repo/a.yaml"),
+        ("../a.yaml", "/srv/repo/a.yaml", "file:///srv/repo/a.yaml"),
         ("..a.yaml", "..a.yaml", "..a.yaml"),
         ("C:\\specs\\a.yaml", "C:\\specs\\a.yaml", "C%3A%5Cspecs%5Ca.yaml"),
         ("a:b.yaml", "a:b.yaml", "a%3Ab.yaml"),
@@ -214,12 +214,12 @@ def test_markdown():
     ],
 )
 def test_paths(path, seen, reference, monkeypatch):
-    monkeypatch.setattr("os.getcwd", lambda: "/work/repo/sub")
+    monkeypatch.setattr("os.getcwd", lambda: "/srv/repo/sub")
     assert relative(path) == seen
     assert uri(path) == reference
 
 
 def test_paths_from_the_root_of_a_repository(monkeypatch):
-    monkeypatch.setattr("os.getcwd", lambda: "/work/repo/sub")
-    assert relative("a.yaml", "/work/repo") == "sub/a.yaml"
-    assert uri("/work/repo/a.yaml", "/work/repo") == "a.yaml"
+    monkeypatch.setattr("os.getcwd", lambda: "/srv/repo/sub")
+    assert relative("a.yaml", "/srv/repo") == "sub/a.yaml"
+    assert uri("/srv/repo/a.yaml", "/srv/repo") == "a.yaml"
