@@ -16,7 +16,8 @@ from attacks.attack import SPEC, Attack
 FOLDER = Path(__file__).parent / "attacks"
 KINDS = ["expressions", "yaml_text", "sizes", "files", "policy", "output", "process"]
 ATTACKS = [attack for kind in KINDS for attack in import_module(f"attacks.{kind}").ATTACKS]
-CPU_SECONDS = 2.0
+CPU_SECONDS = 3.0
+"""Two on a quiet machine; where other work uses the same cores they are slower."""
 MEMORY = 300e6
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the server of attacks forks")
