@@ -66,15 +66,16 @@ def _refuse_loose(settings: Settings) -> None:
     from gradcheck_cli.spec import limits
 
     asked = settings.tolerances()[0]
-    if asked > limits.RTOL and not settings.rtol is settings.eps is None:
+    if asked > limits.RTOL and (settings.rtol, settings.eps) != (None, None):
         raise UsageError(f"rtol must be at most {limits.RTOL} (--max-rtol); the options ask for {asked}")
 
 
 def _refuse_many(planned: Sequence[Planned], overrides: Mapping[str, Any]) -> None:
     """Raises UsageError where there are more checks than a run may do."""
     from gradcheck_cli.spec import limits
+    from gradcheck_cli.spec.build import points_of
 
-    count = sum(len(draws(item, overrides)) for item in planned)
+    count = sum(points_of(item.case, overrides) for item in planned)
     if count > limits.CHECKS:
         raise UsageError(f"a run does at most {limits.CHECKS:,} checks; found {count:,}; {limits.hint('CHECKS', count)}")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from gradcheck_cli.cli.parameters import Limit, files
+from gradcheck_cli.cli import parameters
+from gradcheck_cli.cli.parameters import files
 from gradcheck_cli.project import Project, read_project
 from gradcheck_cli.report.clean import clean
 
@@ -88,9 +90,19 @@ def _put(ctx: click.Context, changes: Mapping[str, float]) -> None:
 
 
 PATHS = click.argument("paths", nargs=-1, metavar="[PATH]...", callback=_paths, shell_complete=files)
+KEYWORD = partial(click.option, "-k", "keyword", default="", metavar="EXPR")
+"""These two say in every command's own words what they choose and write."""
+OUTPUT = partial(click.option, "-o", "--output", metavar="FILE")
+SEED = setting("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
+SHARD = click.option(
+    "--shard", type=parameters.SHARD, default=(1, 1), metavar="I/N", help="Only the I-th of N parts of the checks."
+)
+FULL_OR_JSON = click.option(
+    "--output-format", type=click.Choice(["full", "json"]), default="full", help="How to write it.  [default: full]"
+)
 MAX_RTOL = setting("--max-rtol", type=float, metavar="R", callback=_max_rtol, help="Refuse specs that ask for a larger rtol.")
 LIMIT = click.option(
-    "--limit", type=Limit(), multiple=True, metavar="NAME=N", expose_value=False, callback=_limit,
+    "--limit", type=parameters.LIMIT, multiple=True, metavar="NAME=N", expose_value=False, callback=_limit,
     help="Change a limit of specs.",
 )  # fmt: skip
 ISOLATE = click.option(

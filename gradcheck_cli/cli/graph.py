@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, PATHS, setting
+from gradcheck_cli.cli.configuration import ISOLATE, KEYWORD, LIMIT, OUTPUT, PATHS, SEED
 from gradcheck_cli.cli.output import options_for, write
 from gradcheck_cli.cli.parameters import format_for
 from gradcheck_cli.report.clean import clean
@@ -19,14 +19,14 @@ Exit codes: 0 shown, 2 bad usage or an invalid spec, 4 an internal error,
 
 @click.command("graph", epilog=EPILOG)
 @PATHS
-@click.option("-k", "keyword", default="", metavar="EXPR", help="Only cases whose function[case] matches; and, or, not, ( ).")
+@KEYWORD(help="Only cases whose function[case] matches; and, or, not, ( ).")
 @click.option(
     "--format", "format", type=click.Choice(list(GRAPHS)), help="How to show it.  [default: by FILE's name, or table]"
 )
 @click.option("--expand", is_flag=True, help="The ops of a function's forward, not the one node of its own rule.")
 @click.option("--no-saved", is_flag=True, help="Leave the saved values out of a picture.")
-@setting("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
-@click.option("-o", "--output", metavar="FILE", help="Write it to a file.")
+@SEED
+@OUTPUT(help="Write it to a file.")
 @LIMIT
 @ISOLATE
 def command(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, MAX_RTOL, PATHS, project_of
+from gradcheck_cli.cli.configuration import FULL_OR_JSON, ISOLATE, KEYWORD, LIMIT, MAX_RTOL, OUTPUT, PATHS, SHARD, project_of
 from gradcheck_cli.cli.output import write
-from gradcheck_cli.cli.parameters import Shard
 from gradcheck_cli.report.clean import clean
 
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ Exit codes: 0 listed, 2 bad usage or an invalid spec, 4 an internal error,
 
 @click.command("list", epilog=EPILOG)
 @PATHS
-@click.option("-k", "keyword", default="", metavar="EXPR", help="Only checks whose function[case] matches; and, or, not, ( ).")
-@click.option("--shard", type=Shard(), default=(1, 1), metavar="I/N", help="Only the I-th of N parts of the checks.")
-@click.option("--output-format", type=click.Choice(["full", "json"]), default="full", help="How to write it.  [default: full]")
-@click.option("-o", "--output", metavar="FILE", help="Write the list to a file.")
+@KEYWORD(help="Only checks whose function[case] matches; and, or, not, ( ).")
+@SHARD
+@FULL_OR_JSON
+@OUTPUT(help="Write the list to a file.")
 @MAX_RTOL
 @LIMIT
 @ISOLATE

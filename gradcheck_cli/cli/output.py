@@ -54,7 +54,7 @@ def _width(terminal: bool) -> int | None:
 def write(text: str, output: str | None) -> None:
     """Write to a file, or to standard output for None and `-`; also there what cannot be written to the file."""
     if output in (None, "-"):
-        _print(text if (sys.stdout.encoding or "").lower().startswith("utf") else _encodable(text))
+        _print(text)
         return
     try:
         write_file(text, str(output))
@@ -110,20 +110,16 @@ def _fill(path: str, text: str) -> None:
 def _print(text: str) -> None:
     """All of the text, also where a signal comes between: text files lose what a pipe has no room for then."""
     sys.stdout.flush()
+    encoding = sys.stdout.encoding or "ascii"
     try:
         number = sys.stdout.fileno()
     except (OSError, ValueError, AttributeError):  # something else stands in its place
-        sys.stdout.write(text)
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
         return
-    left = memoryview(text.replace("\n", os.linesep).encode(sys.stdout.encoding, "backslashreplace"))
+    left = memoryview(text.replace("\n", os.linesep).encode(encoding, "backslashreplace"))
     while left:
         left = left[os.write(number, left) :]
-
-
-def _encodable(text: str) -> str:
-    encoding = sys.stdout.encoding or "ascii"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 class Watch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,91 +15,86 @@ from gradcheck_cli.report.formats import FORMATS
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-
-class Jobs(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
-    """A number of processes."""
-
-    name = "jobs"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """A whole number from 1 on, or `auto`."""
-        if value == "auto":
-            from gradcheck_cli.workers import processors
-
-            return processors()
-        count = int(value) if str(value).isascii() and str(value).isdigit() and len(str(value)) < 9 else 0
-        if not 1 <= count <= MOST_JOBS:
-            self.fail(f"must be auto or a whole number between 1 and {MOST_JOBS}; found {value!r}", param, ctx)
-        return count
+MOST_PARTS = 99_999_999
 
 
-class Shard(click.ParamType):  # type: ignore[type-arg]
-    """One of several parts."""
+class Written(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
+    """A value that a function reads from text; what it raises as ValueError is what is wrong."""
 
-    name = "shard"
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name, self.read = name, read
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """`I/N`, I from 1 to N."""
-        if isinstance(value, tuple):
-            return value
-        number, slash, count = str(value).partition("/")
-        written = slash and all(part.isdecimal() and len(part) < 9 for part in (number, count))
-        if not (written and 1 <= int(number) <= int(count)):
-            self.fail(f"must be I/N, I from 1 to N, such as 2/4; found {value!r}", param, ctx)
-        return int(number), int(count)
-
-
-class Seconds(click.ParamType):  # type: ignore[type-arg]
-    """A time."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """A finite number above 0."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value; a default that is one already stays."""
         try:
-            seconds = float(value)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds < float("inf"):
-            self.fail(f"must be a number of seconds above 0; found {value!r}", param, ctx)
-        return seconds
+            return value if isinstance(value, tuple) else self.read(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
-class ReportFile(click.ParamType):  # type: ignore[type-arg]
-    """A format and the file to write it to."""
-
-    name = "report"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """`FORMAT=FILE`."""
-        if isinstance(value, tuple):
-            return value
-        format, equals, path = str(value).partition("=")
-        if not format or not equals or path in ("", "-"):
-            self.fail(f"must be FORMAT=FILE, such as json=report.json; found {value!r}", param, ctx)
-        if format not in FORMATS:
-            self.fail(f"there is no format {format!r}{nearest(format, FORMATS)}", param, ctx)
-        return format, path
+def _whole(text: str, most: int) -> int:
+    """A whole number from 1 to `most`; 0 where it is none."""
+    count = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
+    return count if count <= most else 0
 
 
-class Limit(click.ParamType):  # type: ignore[type-arg]
-    """A limit of specs and its value."""
+def _jobs(text: str) -> int:
+    if text == "auto":
+        from gradcheck_cli.workers import processors
 
-    name = "limit"
+        return processors()
+    count = _whole(text, MOST_JOBS)
+    if not count:
+        raise ValueError(f"must be auto or a whole number between 1 and {MOST_JOBS}; found {text!r}")
+    return count
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        """`NAME=N`; the name as `spec/limits.py` has it."""
-        if isinstance(value, tuple):
-            return value
-        from gradcheck_cli.spec.limits import MOST, SETTABLE
 
-        name, _, number = str(value).partition("=")
-        if name not in SETTABLE:
-            self.fail(f"there is no limit {name!r}{nearest(name, SETTABLE)}", param, ctx)
-        count = int(number) if number.isascii() and number.isdigit() and len(number) < 20 else 0
-        if not 1 <= count <= MOST:
-            self.fail(f"must be NAME=N with a whole number, 1 or more; found {value!r}", param, ctx)
-        return SETTABLE[name], count
+def _shard(text: str) -> tuple[int, int]:
+    """`I/N`, I from 1 to N."""
+    number, count = (_whole(part, MOST_PARTS) for part in (text.partition("/")[0], text.partition("/")[2]))
+    if not 1 <= number <= count:
+        raise ValueError(f"must be I/N, I from 1 to N, such as 2/4; found {text!r}")
+    return number, count
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"must be a number of seconds above 0; found {text!r}")
+    return seconds
+
+
+def _report(text: str) -> tuple[str, str]:
+    """`FORMAT=FILE`."""
+    format, equals, path = text.partition("=")
+    if not format or not equals or path in ("", "-"):
+        raise ValueError(f"must be FORMAT=FILE, such as json=report.json; found {text!r}")
+    if format not in FORMATS:
+        raise ValueError(f"there is no format {format!r}{nearest(format, FORMATS)}")
+    return format, path
+
+
+def _limit(text: str) -> tuple[str, int]:
+    """`NAME=N`; the name as `spec/limits.py` has it."""
+    from gradcheck_cli.spec.limits import MOST, SETTABLE
+
+    name, _, number = text.partition("=")
+    if name not in SETTABLE:
+        raise ValueError(f"there is no limit {name!r}{nearest(name, SETTABLE)}")
+    count = _whole(number, MOST)
+    if not count:
+        raise ValueError(f"must be NAME=N with a whole number, 1 or more; found {text!r}")
+    return SETTABLE[name], count
+
+
+JOBS = Written("jobs", _jobs)
+SHARD = Written("shard", _shard)
+SECONDS = Written("seconds", _seconds)
+REPORT = Written("report", _report)
+LIMIT = Written("limit", _limit)
 
 
 def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -9,10 +9,22 @@ from typing import Any
 
 import click
 
-from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, MAX_RTOL, PATHS, on_command_line, project_of, say_sources, setting
-from gradcheck_cli.cli.list import show
+from gradcheck_cli.cli.configuration import (
+    ISOLATE,
+    KEYWORD,
+    LIMIT,
+    MAX_RTOL,
+    OUTPUT,
+    PATHS,
+    SEED,
+    SHARD,
+    on_command_line,
+    project_of,
+    say_sources,
+    setting,
+)
 from gradcheck_cli.cli.output import Watch, options_for, write_all
-from gradcheck_cli.cli.parameters import Jobs, ReportFile, Seconds, Shard, format_for
+from gradcheck_cli.cli.parameters import JOBS, REPORT, SECONDS, format_for
 from gradcheck_cli.cli.signals import finish_on_signals
 from gradcheck_cli.report.formats import FORMAT_SUFFIXES, FORMATS, render
 
@@ -24,11 +36,11 @@ invalid spec, 3 something could not be decided, 4 an internal error,
 
 @click.command("run", epilog=EPILOG)
 @PATHS
-@click.option("-k", "keyword", default="", metavar="EXPR", help="Only checks whose function[case] matches; and, or, not, ( ).")
+@KEYWORD(help="Only checks whose function[case] matches; and, or, not, ( ).")
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first check that fails.")
 @click.option("-q", "--quiet", is_flag=True, help="Leave out what passed.")
 @click.option("-v", "--verbose", count=True, help="Show the tables of every check; -vv Taylor remainders too.")
-@setting("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
+@SEED
 @setting("--eps", type=float, metavar="H", help="A fixed step: plain central differences and an allclose verdict.")
 @setting(
     "--rtol", type=float, metavar="R", help="Largest relative error of an entry that counts as agreement.  [default: 1e-7]"
@@ -36,12 +48,12 @@ invalid spec, 3 something could not be decided, 4 an internal error,
 @setting("--atol", type=float, metavar="A", help="Absolute floor of the tolerance.  [default: 0]")
 @MAX_RTOL
 @setting("--output-format", type=click.Choice(list(FORMATS)), help="How to write it.  [default: by FILE's name, or full]")
-@click.option("-o", "--output", metavar="FILE", help="Write the report to a file.")
-@setting("--report", "reports", type=ReportFile(), multiple=True, metavar="FORMAT=FILE", help="Write one more report.")
-@setting("-j", "--jobs", type=Jobs(), default=1, metavar="N", help="Check in N processes; auto: one for each processor.")
-@setting("--timeout", type=Seconds(), metavar="SECONDS", help="Stop a check that takes longer, and go on.")
+@OUTPUT(help="Write the report to a file.")
+@setting("--report", "reports", type=REPORT, multiple=True, metavar="FORMAT=FILE", help="Write one more report.")
+@setting("-j", "--jobs", type=JOBS, default=1, metavar="N", help="Check in N processes; auto: one for each processor.")
+@setting("--timeout", type=SECONDS, metavar="SECONDS", help="Stop a check that takes longer, and go on.")
 @click.option("--dask", metavar="ADDRESS", help="Check on the Dask cluster whose scheduler has this address.")
-@click.option("--shard", type=Shard(), default=(1, 1), metavar="I/N", help="Only the I-th of N parts of the checks.")
+@SHARD
 @click.option("--list", "only_list", is_flag=True, help="List the checks that would run.")
 @LIMIT
 @ISOLATE
@@ -71,6 +83,8 @@ def command(
     if verbose > 0:
         say_sources(ctx)
     if only_list:
+        from gradcheck_cli.cli.list import show
+
         show(paths, selection, settings, base, output_format or "full", output)
     format = output_format or "full"
     if not on_command_line(ctx, "output_format"):

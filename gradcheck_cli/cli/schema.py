@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from gradcheck_cli.cli.configuration import OUTPUT
 from gradcheck_cli.cli.output import write
 
 
 @click.command("schema")
-@click.option("-o", "--output", metavar="FILE", help="Write it to a file.")
+@OUTPUT(help="Write it to a file.")
 def command(output: str | None) -> None:
     """Print the JSON Schema of spec files, with which editors complete and check them.
 

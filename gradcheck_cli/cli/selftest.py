@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gradcheck_cli.cli.configuration import ISOLATE, LIMIT, project_of, setting
+from gradcheck_cli.cli.configuration import FULL_OR_JSON, ISOLATE, KEYWORD, LIMIT, OUTPUT, SEED, project_of
 from gradcheck_cli.cli.output import Watch, options_for, write
 from gradcheck_cli.cli.parameters import files
 from gradcheck_cli.cli.signals import finish_on_signals
@@ -19,12 +19,12 @@ usage or an invalid spec; 3 some survived only because the inputs hide them;
 
 @click.command("selftest", epilog=EPILOG)
 @click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=files)
-@click.option("-k", "keyword", default="", metavar="EXPR", help="Only cases whose function[case] matches; with --ops, ops.")
+@KEYWORD(help="Only cases whose function[case] matches; with --ops, ops.")
 @click.option("--ops", "of_ops", is_flag=True, help="Try the derivatives of the functions that a spec may call instead.")
 @click.option("-v", "--verbose", count=True, help="Show the kinds of every function.")
-@setting("--seed", type=int, metavar="N", help="Base seed of drawn inputs.  [default: 0]")
-@click.option("--output-format", type=click.Choice(["full", "json"]), default="full", help="How to write it.  [default: full]")
-@click.option("-o", "--output", metavar="FILE", help="Write the report to a file.")
+@SEED
+@FULL_OR_JSON
+@OUTPUT(help="Write the report to a file.")
 @LIMIT
 @ISOLATE
 def command(
