@@ -11,12 +11,13 @@ from gradcheck_cli.report.formats import Options
 if TYPE_CHECKING:
     from gradcheck_cli.check.findings import Finding
     from gradcheck_cli.check.result import CheckResult
+    from gradcheck_cli.errors import Mistake
     from gradcheck_cli.report.report import Report
 
 
 def render(report: Report, options: Options) -> str:
     """A line for each mistake in a file and each finding that matters, and a summary."""
-    lines = [f"{m.location}: error: {m.message}" + (f" ({m.hint})" if m.hint else "") for m in report.mistakes]
+    lines = [f"{m.location}: error: {mistake_text(m)}" for m in report.mistakes]
     for check in report.checks:
         if check.verdict == "pass":
             lines += [_passed(check)] if options.verbose > 0 else []
@@ -32,8 +33,17 @@ def _passed(check: CheckResult) -> str:
 
 def _line(finding: Finding, check: CheckResult) -> str:
     place = finding.location or check.location or check.file or "<call>"
-    cause = f"; likely cause: {finding.diagnosis[0].message}" if finding.diagnosis else ""
-    return f"{place}: {finding.verdict}: {finding.code} {check.name}: {finding.message}{cause}"
+    return f"{place}: {finding.verdict}: {finding.code} {check.name}: {finding_text(finding)}"
+
+
+def mistake_text(m: Mistake) -> str:
+    """What is wrong in a file, and the hint."""
+    return f"{m.message} ({m.hint})" if m.hint else m.message
+
+
+def finding_text(f: Finding) -> str:
+    """What was found, and its likely cause."""
+    return f"{f.message}; likely cause: {f.diagnosis[0].message}" if f.diagnosis else f.message
 
 
 def summary_line(report: Report) -> str:

@@ -137,7 +137,7 @@ def input_row(x: InputResult) -> list[str]:
     """The cells of `INPUT_COLUMNS`."""
     shape = f" ({','.join(map(str, x.shape))})" if x.shape else ""
     count = f"{x.checked}" if x.checked == x.entries else f"{x.checked} of {x.entries}"
-    at = f"{place_name(x.worst.output, x.worst.output_index)}, {input_place(x.name, x.worst)}" if x.worst else ""
+    at = f"{_place_name(x.worst.output, x.worst.output_index)}, {_input_place(x.name, x.worst)}" if x.worst else ""
     counts = [(x.wrong, "wrong"), (x.inconclusive, "open"), (x.kinks, "on a kink")]
     verdict = ", ".join([WORDS[x.verdict][0], *(f"{count} {what}" for count, what in counts if count)])
     return [x.name + shape, count, f"{x.max_abs_error:.1e}", f"{x.max_rel_error:.1e}", at, f"{x.bound:.1e}", verdict]
@@ -170,24 +170,24 @@ def _taylor_rows(view: Taylor) -> Iterator[list[str]]:
 
 def entry_row(name: str, e: Entry, last: str) -> list[str]:
     """The cells of `ENTRY_COLUMNS`, and of the column `last`: `rel error` or `resolution`."""
-    claimed, numeric = apart(e.claimed, e.numeric)
+    claimed, numeric = _apart(e.claimed, e.numeric)
     bound = "" if e.error_bound != e.error_bound else f"{e.error_bound:.1e}"
     measure = e.relative_error if last == "rel error" else e.resolution
-    return [input_place(name, e), place_name(e.output, e.output_index), claimed, numeric, bound, f"{measure:.1e}"]
+    return [_input_place(name, e), _place_name(e.output, e.output_index), claimed, numeric, bound, f"{measure:.1e}"]
 
 
-def apart(a: float, b: float) -> tuple[str, str]:
+def _apart(a: float, b: float) -> tuple[str, str]:
     """Both numbers with as many digits as it takes to see that they differ, at least ten."""
     digits = next((n for n in range(10, 17) if a != a or b != b or f"{a:.{n - 3}g}" != f"{b:.{n - 3}g}"), 17)
     return f"{a:.{digits}g}", f"{b:.{digits}g}"
 
 
-def input_place(name: str, e: Entry) -> str:
+def _input_place(name: str, e: Entry) -> str:
     """`x[1,2]`, `z[0].im`."""
-    return place_name(name, e.input_index) + (f".{e.part}" if e.part else "")
+    return _place_name(name, e.input_index) + (f".{e.part}" if e.part else "")
 
 
-def place_name(name: str, index: tuple[int, ...]) -> str:
+def _place_name(name: str, index: tuple[int, ...]) -> str:
     """`out[0]`; of a number without axes the name."""
     return f"{name}[{','.join(map(str, index))}]" if index else name
 

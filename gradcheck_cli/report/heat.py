@@ -123,6 +123,14 @@ def column_name(x: InputResult, k: int) -> str:
     return x.name.removesuffix(" (order 2)") + _index(k, x.shape, columns // max(size, 1))
 
 
+def ranges(x: InputResult) -> str:
+    """Which outputs go down, and which entries of the input across."""
+    rows, columns = x.claimed.shape
+    down = " to ".join(dict.fromkeys(row_name(x, i) for i in (0, rows - 1)))
+    across = " to ".join(dict.fromkeys(column_name(x, j) for j in (0, columns - 1)))
+    return f"down: {down}, across: {across}"
+
+
 def _index(k: int, shape: tuple[int, ...], parts: int) -> str:
     place = f"[{','.join(map(str, np.unravel_index(k // parts, shape)))}]" if shape else ""
     return place + (f".{('re', 'im')[k % 2]}" if parts == 2 else "")

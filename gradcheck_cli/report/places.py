@@ -43,13 +43,13 @@ def uri(path: str, root: str = "") -> str:
 
 def line_at(text: str, number: int) -> str:
     """The line of this number without its end; '' where there is none."""
-    lines = _lines(text)
+    lines = lines_of(text)
     return lines[number - 1] if 0 < number <= len(lines) else ""
 
 
 @lru_cache(maxsize=8)
-def _lines(text: str) -> list[str]:
-    """Kept, as a report may have thousands of places in one file."""
+def lines_of(text: str) -> list[str]:
+    """The lines without their ends; kept, as a report may have thousands of places in one file."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 

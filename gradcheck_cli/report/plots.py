@@ -6,7 +6,7 @@ from itertools import groupby
 from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.report.clean import clean, to_ascii
+from gradcheck_cli.report.clean import one_line, to_ascii
 from gradcheck_cli.report.formats import Options, paint
 from gradcheck_cli.report.heat import (
     AGREES,
@@ -15,11 +15,11 @@ from gradcheck_cli.report.heat import (
     WRONG,
     ZERO,
     Heat,
-    column_name,
     edges,
     heat,
     level_text,
     levels,
+    ranges,
     row_name,
 )
 from gradcheck_cli.report.table import paragraph
@@ -64,25 +64,18 @@ def _row_names(x: InputResult, most: int) -> list[str]:
     from rich.cells import cell_len
 
     firsts = edges(len(x.claimed), ROWS)[:-1].tolist()
-    names = [_in_line(row_name(x, i)) for i in firsts]
+    names = [one_line(row_name(x, i)) for i in firsts]
     if max(map(cell_len, names)) > most:
         names = list(map(str, firsts))
     widest = max(map(cell_len, names))
     return [" " * (widest - cell_len(name)) + name for name in names]
 
 
-def _in_line(name: str) -> str:
-    return clean(name).replace("\n", " ")
-
-
 def _title(x: InputResult, found: Heat) -> str:
-    rows, columns = x.claimed.shape
-    down = " to ".join(dict.fromkeys(_in_line(row_name(x, i)) for i in (0, rows - 1)))
-    across = " to ".join(dict.fromkeys(_in_line(column_name(x, j)) for j in (0, columns - 1)))
     tall, wide = found.cell
     worst = f"; a sign stands for the worst of {tall} x {wide}" if max(tall, wide) > 1 else ""
     what = "wrong" if x.wrong else "open"
-    return f"where the Jacobian of {_in_line(x.name)} is {what}; down: {down}, across: {across}{worst}"
+    return f"where the Jacobian of {one_line(x.name)} is {what}; {one_line(ranges(x))}{worst}"
 
 
 def _line(found: Heat, i: int, gap: str, options: Options) -> str:

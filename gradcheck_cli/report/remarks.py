@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gradcheck_cli.check.findings import CODES
 from gradcheck_cli.errors import Location
+from gradcheck_cli.report.concise import finding_text, mistake_text
 from gradcheck_cli.report.places import line_at, relative
 
 if TYPE_CHECKING:
@@ -80,8 +81,7 @@ def fingerprints(found: list[Remark], root: str = "") -> list[str]:
 
 
 def _of_mistake(m: Mistake) -> Remark:
-    message = f"{m.message} ({m.hint})" if m.hint else m.message
-    return Remark("error", INVALID, INVALID_TITLE, message, m.location, m.source_line)
+    return Remark("error", INVALID, INVALID_TITLE, mistake_text(m), m.location, m.source_line)
 
 
 def _of_check(check: CheckResult, report: Report) -> Iterator[Remark]:
@@ -93,8 +93,9 @@ def _of_check(check: CheckResult, report: Report) -> Iterator[Remark]:
         if not passed or f.verdict == "note":
             place = f.location or check.location or (Location(check.file, 1, 1) if check.file else None)
             line = line_at(report.sources.get(place.path, ""), place.line) if place else ""
-            message = f"{f.message}; likely cause: {f.diagnosis[0].message}" if f.diagnosis else f.message
-            yield Remark(LEVELS[f.verdict], f.code, CODES[f.code].title, message, place, line, check, f, _size(f, check))
+            yield Remark(
+                LEVELS[f.verdict], f.code, CODES[f.code].title, finding_text(f), place, line, check, f, _size(f, check)
+            )
 
 
 def _size(f: Finding, check: CheckResult) -> float:

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcheck_cli.report.heat import KINK, OPEN, WRONG, ZERO, Heat, column_name, errors, heat, level_text, levels, row_name
+from gradcheck_cli.report.heat import (
+    KINK,
+    OPEN,
+    WRONG,
+    ZERO,
+    Heat,
+    column_name,
+    errors,
+    heat,
+    level_text,
+    levels,
+    ranges,
+    row_name,
+)
 from gradcheck_cli.report.html.text import esc, n
 
 if TYPE_CHECKING:
@@ -51,7 +64,7 @@ def heatmap(x: InputResult) -> str:
     rtol, atol = x.tolerance
     legend = "".join(_key(kind, level) for kind, level in levels(found))
     return (
-        f'<figure class="heat"><figcaption>{title}<span>{esc(_ranges(x))}; {inside}</span></figcaption>'
+        f'<figure class="heat"><figcaption>{title}<span>{esc(ranges(x))}; {inside}</span></figcaption>'
         f"{''.join(_svg(x, found, title))}"
         f'<ul class="legend">{legend}<li class="unit">error in tolerances (rtol {rtol:g}, atol {atol:g})</li></ul></figure>'
     )
@@ -123,13 +136,6 @@ def _titles(x: InputResult, found: Heat) -> Iterator[str]:
 
 
 # Labels.
-
-
-def _ranges(x: InputResult) -> str:
-    rows, columns = x.claimed.shape
-    down = " to ".join(dict.fromkeys(row_name(x, i) for i in (0, rows - 1)))
-    across = " to ".join(dict.fromkeys(column_name(x, j) for j in (0, columns - 1)))
-    return f"down: {down}, across: {across}"
 
 
 def _row_labels(x: InputResult, found: Heat, size: float) -> Iterator[tuple[int, str]]:

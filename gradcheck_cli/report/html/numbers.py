@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.check.verdict import FAILING, among
-from gradcheck_cli.report.full import ENTRY_COLUMNS, apart, input_place, place_name, shown_entries
+from gradcheck_cli.report.full import ENTRY_COLUMNS, entry_row, shown_entries
 from gradcheck_cli.report.heat import column_name, row_name
 from gradcheck_cli.report.html.text import esc, table
 
@@ -30,15 +30,12 @@ def entries(x: InputResult) -> Iterator[str]:
 
 
 def _row(name: str, e: Entry, last: str) -> list[str]:
-    bound = "" if e.error_bound != e.error_bound else f"{e.error_bound:.1e}"
-    measure = e.relative_error if last == "rel error" else e.resolution
-    places = esc(input_place(name, e)), esc(place_name(e.output, e.output_index))
-    return [*places, *_marked(e.claimed, e.numeric), bound, f"{measure:.1e}"]
+    place, output, claimed, numeric, *measures = entry_row(name, e, last)
+    return [esc(place), esc(output), *_marked(claimed, numeric), *measures]
 
 
-def _marked(a: float, b: float) -> tuple[str, str]:
+def _marked(one: str, other: str) -> tuple[str, str]:
     """Both numbers, from the first digit in which they differ on in a mark."""
-    one, other = apart(a, b)
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
     same = same if _size(one) == _size(other) else 0
     return _with_mark(one, same), _with_mark(other, same)

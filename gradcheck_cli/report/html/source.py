@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.report.html.text import esc
+from gradcheck_cli.report.places import line_at, lines_of
 
 if TYPE_CHECKING:
     from gradcheck_cli.check.diagnosis.cause import Change
@@ -21,7 +22,8 @@ LONGEST = 200
 
 def source(report: Report, check: CheckResult) -> str:
     """The lines of the function; '' where its file is not known."""
-    lines = _lines(report, check.file)
+    text = report.sources.get(check.file, "")
+    lines = lines_of(text) if text else []
     if check.location is None or check.location.line > len(lines):
         return ""
     marks = [f for f in check.findings if f.location is not None and f.location.path == check.file]
@@ -31,11 +33,6 @@ def source(report: Report, check: CheckResult) -> str:
     more = f'<p class="note">{end - start - MOST_LINES} more lines</p>' if end - start > MOST_LINES else ""
     title = f"{check.file}, from line {start + 1}"
     return f'<div class="wide source" role="region" aria-label="{esc(title)}" tabindex="0"><pre>{shown}</pre></div>{more}'
-
-
-def _lines(report: Report, path: str) -> list[str]:
-    text = report.sources.get(path, "")
-    return [line.rstrip("\r") for line in text.split("\n")] if text else []
 
 
 def _extent(lines: Sequence[str], function: str, at: int) -> tuple[int, int]:
@@ -83,8 +80,7 @@ def edits(report: Report, changes: Sequence[Change]) -> str:
 
 def _edit(report: Report, change: Change) -> str:
     place = change.location
-    lines = _lines(report, place.path)
-    line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+    line = line_at(report.sources.get(place.path, ""), place.line)
     start = place.column - 1
     if line.startswith(change.before, start) and len(line) <= LONGEST:
         head, tail = line[:start].lstrip(), line[start + len(change.before) :]

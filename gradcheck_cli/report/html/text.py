@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
 
-from gradcheck_cli.report.clean import clean
+from gradcheck_cli.report.clean import for_html
 from gradcheck_cli.report.table import NUMBERS
 
 _EXPONENT = re.compile(r"[-+]?\d[\d.]*e[-+]\d+")
@@ -16,7 +15,7 @@ LONGEST = 160
 
 def esc(text: object) -> str:
     """For text and attributes of HTML."""
-    return escape(clean(str(text)))
+    return for_html(str(text))
 
 
 def prose(text: str) -> str:
