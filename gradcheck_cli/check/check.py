@@ -22,7 +22,7 @@ from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_pr
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
 from gradcheck_cli.check.plan import Planner
-from gradcheck_cli.check.problem import ForwardError, Problem, Pulled, changed
+from gradcheck_cli.check.problem import ForwardError, Problem, Pulled, changed, same
 from gradcheck_cli.check.purity import Answers, check_answers, check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, Seen, overall
 from gradcheck_cli.check.stability import (
@@ -259,7 +259,7 @@ class _Check:
         rtol, atol, _ = self._tolerance(narrow)
         result = summarise(x, judged, outputs, coordinates, self.settings.kinks, taylor=view, seen=seen, tolerance=(rtol, atol))
         self.inputs.append(result)
-        self.findings += findings_of(result, i in claimed.missing, x.location or problem.location, self.settings)
+        self.findings += findings_of(result, i in claimed.missing, x.location or problem.location)
         if problem.pushforward is not None:
             from gradcheck_cli.check.forward_rule import ForwardRule
 
@@ -307,7 +307,7 @@ class _Check:
             self.inputs[-1] = undecided_at_kinks(whole)
             self.findings = [f for f in self.findings if f.input_name != whole.name]
             place = self.problem.inputs[i].location or self.problem.location
-            self.findings += findings_of(self.inputs[-1], False, place, self.settings)
+            self.findings += findings_of(self.inputs[-1], False, place)
 
     def _judge_again(self, i: int, coordinates: Coordinates, pulled: Pulled, outputs: Outputs) -> InputResult | None:
         """Judge an input in place of what was said of it, and give what is said now, if anything can be. A combination stays
@@ -379,4 +379,4 @@ def _with_second_order(result: CheckResult, problem: Problem, start: float, expl
 
 
 def _identical(a: Array, b: Array) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+    return a.dtype == b.dtype and same(a, b)

@@ -29,6 +29,7 @@ from gradcheck_cli.check.verdict import (
     kink_shape,
     off_the_line,
     unexplained_noise,
+    zero_times_infinity,
 )
 
 Array = np.ndarray[Any, Any]
@@ -132,13 +133,9 @@ class Comparison:
         """At an edge where the slope is infinite, a zero cotangent gives 0 * inf = NaN for the outputs that do not depend on
         this input: the NaN is the edge's, not the rule's.
         """
-        infinite = np.isinf(self.a)
-        if not infinite.any():
-            return
-        at_edge = (infinite & ~among(self.verdict, FAILING)).any(axis=1, keepdims=True)
-        with np.errstate(all="ignore"):
-            excused = at_edge & np.isnan(self.a) & (np.abs(self.numeric) <= self.bound)
-        self.verdict[excused] = Verdict.EDGE
+        if np.isinf(self.a).any():
+            excused = zero_times_infinity(self.a, self.numeric, self.bound, self.verdict, axis=1)
+            self.verdict[excused] = Verdict.EDGE
 
     def _hear_witness(self) -> None:
         """Let the complex step settle what is open, and stop accusations that it does not bear out.

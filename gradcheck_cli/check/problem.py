@@ -44,13 +44,9 @@ class Settings(NamedTuple):
     """Whether the dot-product test is made, which changes no verdict."""
 
     def tolerances(self) -> tuple[float, float]:
-        """Rtol and atol."""
-        rtol, atol = self.default_tolerances()
+        """Rtol and atol; with `eps` the defaults are those of PyTorch's gradcheck."""
+        rtol, atol = ADAPTIVE if self.eps is None else FIXED_STEP
         return rtol if self.rtol is None else self.rtol, atol if self.atol is None else self.atol
-
-    def default_tolerances(self) -> tuple[float, float]:
-        """Rtol and atol where nothing was said; with `eps` those of PyTorch's gradcheck."""
-        return ADAPTIVE if self.eps is None else FIXED_STEP
 
 
 class ForwardError(GradcheckError):

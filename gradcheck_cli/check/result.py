@@ -139,21 +139,34 @@ class InputResult:
         return int(np.sum(self.verdicts == Verdict.SKIPPED))
 
     @property
+    def loose(self) -> int:
+        """How many entries agree by this check's tolerance, but differ by more than LOOSE."""
+        return int(np.sum(self._agreeing_beyond(LOOSE)))
+
+    @property
     def coarse(self) -> int:
         """How many entries agree by this check's tolerance, but differ by more than COARSE: not those of a claimed zero that is
-        within the error bound, nor, with a fixed step, what its default atol allows.
+        within the error bound.
         """
-        if self.max_rel_error <= COARSE:
+        beyond = self._agreeing_beyond(COARSE)
+        if not beyond.any():
             return 0
+        return int(np.sum(beyond & ~((self.claimed == 0) & (np.abs(self.numeric) <= self.error_bound))))
+
+    def _agreeing_beyond(self, share: float) -> Array:
+        """Where |a - D| > share max(|a|, |D|), within the tolerance; with a fixed step, beyond what its default atol allows."""
+        if self.max_rel_error <= share:
+            return np.zeros(0, bool)
         a, D, (rtol, atol) = self.claimed, self.numeric, self.tolerance
         with np.errstate(all="ignore"):
             error, size = np.abs(a - D), np.maximum(np.abs(a), np.abs(D))
-            found = (self.verdicts == Verdict.AGREE) & (error > COARSE * size) & (error <= rtol * size + atol)
-            found &= ~((a == 0) & (error <= self.error_bound))
+            found: Array = (self.verdicts == Verdict.AGREE) & (error > share * size) & (error <= rtol * size + atol)
             found &= ~(np.isnan(self.error_bound) & (error <= FIXED_STEP[1]))
-        return int(np.sum(found))
+        return found
 
 
+LOOSE = 0.01
+"""A relative error that no sensible tolerance allows."""
 COARSE = 1e-4
 """A relative error beyond what rounding explains, also in single precision."""
 SHOWN = 100

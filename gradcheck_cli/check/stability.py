@@ -17,7 +17,7 @@ from gradcheck_cli.check.claimed import Outputs, claimed_jacobians
 from gradcheck_cli.check.coordinates import Coordinates, wide
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Problem, Pulled
-from gradcheck_cli.check.verdict import FAILING, Verdict, among
+from gradcheck_cli.check.verdict import FAILING, Verdict, among, zero_times_infinity
 from gradcheck_cli.errors import GradcheckError, RuleError
 
 Array = np.ndarray[Any, Any]
@@ -106,10 +106,7 @@ def widened(problem: Problem) -> Problem:
 
 def excuse_infinite_tangents(judged: Judged) -> Judged:
     """A zero tangent times an infinite slope is NaN, which is the edge's: of outputs with an infinite slope that stands."""
-    failing = among(judged.verdict, FAILING)
-    at_edge = (np.isinf(judged.claimed) & ~failing).any(axis=0, keepdims=True)
-    with np.errstate(all="ignore"):
-        excused = at_edge & np.isnan(judged.claimed) & (np.abs(judged.numeric) <= judged.bound)
+    excused = zero_times_infinity(*judged, axis=0)
     return judged._replace(verdict=np.where(excused, Verdict.EDGE, judged.verdict).astype(np.int8))
 
 

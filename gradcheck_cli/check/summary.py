@@ -12,9 +12,9 @@ from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Judged
-from gradcheck_cli.check.problem import Input, Settings
-from gradcheck_cli.check.result import SHOWN, Entry, Extent, InputResult
-from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Tolerance, Verdict, among
+from gradcheck_cli.check.problem import Input
+from gradcheck_cli.check.result import LOOSE, SHOWN, Entry, Extent, InputResult
+from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Verdict, among
 from gradcheck_cli.errors import Location
 
 Array = np.ndarray[Any, Any]
@@ -24,9 +24,6 @@ UNDECIDED_CODES = {
     Verdict.NEAR_KINK: "GC303",
     Verdict.NOT_FINITE: "GC304",
 }
-
-LOOSE = 0.01
-"""A relative error that no sensible tolerance allows."""
 
 
 def by_policy(verdict: Array, kinks: str) -> Array:
@@ -123,7 +120,7 @@ def _worst_first(chosen: Array, badness: Array) -> Array:
     return worst
 
 
-def findings_of(result: InputResult, missing: bool, place: Location | None, settings: Settings) -> Iterator[Finding]:
+def findings_of(result: InputResult, missing: bool, place: Location | None) -> Iterator[Finding]:
     """What one input's entries amount to: one finding for the wrong ones, one for each reason to leave some open."""
     name = result.name
     if result.mismatches:
@@ -134,22 +131,10 @@ def findings_of(result: InputResult, missing: bool, place: Location | None, sett
         if entries:
             count = int((result.verdicts == verdict).sum())
             yield Finding(code, _undecided_message(result, entries[0], code, count), place, name)
-    loose = _loosely_accepted(result, settings)
+    loose = result.loose
     if loose:
         message = f"{loose} of {result.checked} entries of {name!r} differ by more than {LOOSE:.0%}, within the tolerance"
         yield Finding("GC607", message, place, name)
-
-
-def _loosely_accepted(result: InputResult, settings: Settings) -> int:
-    """How many entries agree by this check's tolerance, but would not by rtol = LOOSE and the default atol."""
-    if result.max_rel_error <= LOOSE:
-        return 0
-    a, D = result.claimed, result.numeric
-    own, sensible = Tolerance(*settings.tolerances()), Tolerance(LOOSE, settings.default_tolerances()[1])
-    with np.errstate(all="ignore"):
-        error = np.abs(a - D)
-        found = (result.verdicts == Verdict.AGREE) & (error > sensible.of(a, D)) & (error <= own.of(a, D))
-    return int(np.sum(found))
 
 
 def _mismatch_code(result: InputResult, missing: bool) -> str:

@@ -60,6 +60,14 @@ def all_agree(verdict: Array) -> bool:
     return bool(among(verdict, (Verdict.AGREE,)).all())
 
 
+def zero_times_infinity(a: Array, D: Array, E: Array, verdict: Array, axis: int) -> Array:
+    """Where a claim is 0 * inf = NaN, |D| <= E, beside an infinite slope along the axis that stands: the NaN is the edge's."""
+    at_edge = (np.isinf(a) & ~among(verdict, FAILING)).any(axis=axis, keepdims=True)
+    with np.errstate(all="ignore"):
+        found: Array = at_edge & np.isnan(a) & (np.abs(D) <= E)
+    return found
+
+
 DEEP = -30
 """A kink is only believed when seen down to 2^-30 of the scale; structure finer than that goes unseen."""
 MARGIN = 8
