@@ -30,7 +30,7 @@ WRONG = frozenset(range(4, CHECKS, 10))
 def spec() -> str:
     """`CHECKS` functions, some tens of milliseconds each; those whose numbers are in `WRONG` are wrong."""
     one = "  f{k}:\n    inputs: {{x: {{shape: [12, 12]}}}}\n    forward: softmax(tanh(x), axis=-1)\n"
-    rule = "    backward:\n      x: \"(out * (grad - sum(grad * out, axis=-1, keepdims=True))) * (1 - tanh(x)**2){wrong}\"\n"
+    rule = '    backward:\n      x: "(out * (grad - sum(grad * out, axis=-1, keepdims=True))) * (1 - tanh(x)**2){wrong}"\n'
     return "functions:\n" + "".join((one + rule).format(k=k, wrong=" * 1.001" if k in WRONG else "") for k in range(CHECKS))
 
 

@@ -74,7 +74,7 @@ def test_a_batch_has_no_single_value() -> None:
     batch = Batched(np.ones((4, 3)))
     assert (batch.shape, batch.ndim, batch.size, batch.dtype, len(batch)) == ((3,), 1, 3, np.float64, 3)
     for convert in (bool, np.asarray, lambda b: TABLE[b]):
-        with pytest.raises(TypeError, match="a batch of values"):
+        with pytest.raises(TypeError, match=r"carried along would be lost|no single truth"):
             convert(batch)
 
 

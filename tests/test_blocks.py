@@ -20,6 +20,7 @@ from gradcheck_cli.check.corruptions import corrupted, corruptions_of
 from gradcheck_cli.check.engine_problem import tensor_problem
 from gradcheck_cli.check.problem import Input, Problem
 from gradcheck_cli.check.result import CheckResult
+from gradcheck_cli.check.structure import Structure
 
 rng = np.random.default_rng(20)
 MOST = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 1
@@ -32,10 +33,18 @@ def everywhere(monkeypatch: Any) -> None:
     monkeypatch.setattr(plan, "DENSE_ENTRIES", 0)
 
 
+class Unknown(Structure):
+    """Nothing is known of any function."""
+
+    _forward = _rule = None
+
+
 def both(monkeypatch: Any, run: Callable[[], Any]) -> tuple[Any, Any]:
-    """Entry by entry, and in blocks."""
-    monkeypatch.setattr(plan, "DENSE_ENTRIES", 2**62)
-    one = run()
+    """Entry by entry, without what is known of the ops; and in blocks, with it."""
+    with monkeypatch.context() as m:
+        m.setattr(plan, "DENSE_ENTRIES", 2**62)
+        m.setattr(plan, "Structure", Unknown)
+        one = run()
     monkeypatch.setattr(plan, "DENSE_ENTRIES", 0)
     return one, run()
 

@@ -14,7 +14,7 @@ from op_cases import DIFFERENTIABLE, OPS, OTHERS, Case, cases, generator, narrow
 from second_order import check_second_order
 
 from gradcheck_cli.engine import Tensor, grad, jvp
-from gradcheck_cli.engine.backward import grad_of_copies, takes_copies
+from gradcheck_cli.engine.backward import grad_of_copies, made_of_ops
 from gradcheck_cli.engine.batching import batched
 from gradcheck_cli.engine.ops.define import CompositeOp
 
@@ -197,7 +197,7 @@ def test_pulling_back_copies(name: str) -> None:
         outputs = [y for y in case.run(*inputs) if isinstance(y, Tensor) and y.requires_grad]
         wanted = [inputs[i] for i in case.smooth]
         gs = [rng.normal(size=(3, *y.shape)).astype(y.dtype) for y in outputs]
-        assert takes_copies(outputs)
+        assert made_of_ops(outputs)
         together = grad_of_copies(outputs, wanted, gs)
         for k in range(3):
             alone = grad(outputs, wanted, [g[k] for g in gs], retain_graph=True, allow_unused=True)

@@ -10,7 +10,7 @@ from gradcheck_cli.report.concise import summary_line
 from gradcheck_cli.run import run_specs
 
 SINE = "inputs: {x: [0.5, 1.8]}\n    forward: sin(x)\n    backward: {x: FACTOR * grad * cos(x)}"
-ABS = "inputs: {x: [0.0, 1.8]}\n    forward: abs(x)\n    backward: {x: \"grad * where(x == 0, 3, sign(x))\"}"
+ABS = 'inputs: {x: [0.0, 1.8]}\n    forward: abs(x)\n    backward: {x: "grad * where(x == 0, 3, sign(x))"}'
 SAID = {
     "": SINE.replace("FACTOR", "1"),
     "1 found wrong, as expected": f"{SINE.replace('FACTOR', '2')}\n    expect: fail",

@@ -11,6 +11,7 @@ outputs each, n = T G, m = T R.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -23,6 +24,7 @@ from gradcheck_cli.check.together import separating
 Array = np.ndarray[Any, Any]
 Pull = Callable[[Array], Array | None]
 """From a cotangent (outputs,) to one input's gradient, as a vector of its coordinates."""
+Apart = Callable[[int, Sequence[int]], bool]
 FULL_ENTRIES = 4_000_000
 """The largest Jacobian that is kept as a whole, or looked at entry by entry."""
 LEAKY = 0.25
@@ -31,6 +33,11 @@ STRANGERS = 8
 """Outputs of other blocks that one coordinate may move; with more it is another structure."""
 FAR = 0.26
 """How far blocks are moved, in units of the input's scale."""
+
+
+def unknown(axis: int, axes: Sequence[int]) -> bool:
+    """Nothing is known."""
+    return False
 
 
 class Blocks:
@@ -68,18 +75,26 @@ class Claim:
     as an entry between two indices would show, however small, where c has the one of its output only.
     """
 
-    def __init__(self, pull: Pull, source: tuple[int, ...], targets: Sequence[tuple[int, ...]], v: Array) -> None:
+    def __init__(
+        self, pull: Pull, source: tuple[int, ...], targets: Sequence[tuple[int, ...]], v: Array, known: Apart = unknown
+    ) -> None:
         self.pull, self.source, self.targets, self.v = pull, source, targets, v
-        self.base = pull(v)
+        self.known = known
+        """Whether the rule keeps the indices of an axis of the input and of axes of the outputs apart, without asking."""
         self.tied: list[tuple[int, ...]] = []
         """Axes of the input, each with those of the outputs that belong to it."""
         self.leaks = np.zeros(int(np.prod(source)), bool)
         """Coordinates that move outputs of other blocks all the same."""
 
+    @cached_property
+    def base(self) -> Array | None:
+        """The gradient of `v`."""
+        return self.pull(self.v)
+
     def blocks(self) -> Blocks | None:
         """The blocks; None where the Jacobian is one."""
         for q, size in enumerate(self.source):
-            for ps in self._partners(size) if size > 1 else ():
+            for ps in self._partners(q, size) if size > 1 else ():
                 leaks = self._leaks(q, ps)
                 if np.mean(leaks) <= LEAKY:
                     self.tied.append((q, *ps))
@@ -90,18 +105,18 @@ class Claim:
         outputs = [_numbered(shape, [t[1 + k] for t in self.tied]) for k, shape in enumerate(self.targets)]
         return Blocks(_numbered(self.source, [t[0] for t in self.tied]), np.concatenate(outputs))
 
-    def _partners(self, size: int) -> Iterator[tuple[int, ...]]:
-        """For each output an axis of that size which is not tied yet."""
+    def _partners(self, q: int, size: int) -> list[tuple[int, ...]]:
+        """For each output an axis of that size which is not tied yet, the likeliest first."""
         free = [
             [p for p, length in enumerate(shape) if length == size and all(t[1 + k] != p for t in self.tied)]
             for k, shape in enumerate(self.targets)
         ]
-        return product(*free)
+        return sorted(product(*free), key=lambda ps: not self.known(q, ps))
 
     def _leaks(self, q: int, ps: tuple[int, ...]) -> Array:
         """Coordinates that do not keep to their own index, of axis `q` of the input and `ps` of the outputs."""
         leaks = np.zeros(len(self.leaks), bool)
-        for chosen in separating(self.source[q]):
+        for chosen in () if self.known(q, ps) else separating(self.source[q]):
             c = np.concatenate([_along(chosen, shape, p) for shape, p in zip(self.targets, ps, strict=True)])
             leaks |= self._differs(self.pull(np.where(c, self.v, 0.0)), _along(chosen, self.source, q))
             if np.mean(leaks) > LEAKY:

@@ -168,6 +168,7 @@ class _Check:
             self.findings += impure
             self.backward += 12
         planner = Planner(problem, pulled, outputs)
+        self.structure = planner.structure
         coordinates = self._planned(planner)
         claimed = None if coordinates is None else self._contract(pulled, outputs, coordinates)
         if coordinates is None or claimed is None:
@@ -226,7 +227,7 @@ class _Check:
         claimed = claimed_jacobians(self.problem, pulled, outputs, coordinates)
         self.backward += claimed.pullbacks
         found = list(claimed.findings)
-        if outputs.size and not found:
+        if outputs.size and not found and not self.structure.linear:
             found = check_linearity(self.problem, pulled, outputs, coordinates, claimed)
             self.backward += 9
         if found and pulled.many is not None:

@@ -13,11 +13,12 @@ import numpy as np
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
-from gradcheck_cli.engine.backward import grad, grad_of_copies, takes_copies
+from gradcheck_cli.engine.backward import grad, grad_of_copies, grad_of_lifted, made_of_ops
 from gradcheck_cli.engine.counts import count_graph
 from gradcheck_cli.engine.modes import enable_grad, no_grad
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.engine.tracing import Traced, as_traced, source
 from gradcheck_cli.errors import EngineError, MissingExtraError, RuleError, SpecError
 
 if TYPE_CHECKING:
@@ -117,7 +118,18 @@ class Vjp:
     @cached_property
     def many(self) -> Callable[[Sequence[Array]], Sequence[Array | None] | None] | None:
         """The same for many cotangents at once, along a leading axis, as `Pulled.many`."""
-        return self._many if self.live and takes_copies(self.ends) else None
+        return self._many if self.live and made_of_ops(self.ends) else None
+
+    @cached_property
+    def traced(self) -> Callable[[Sequence[Array]], Sequence[Traced | None] | None] | None:
+        """The same for cotangents that are followed through the rule, as `Pulled.traced`."""
+        return self._traced if self.many is not None else None
+
+    def _traced(self, cotangents: Sequence[Array]) -> Sequence[Traced | None] | None:
+        sources = [source(cotangents[k], k) for k in self.live]
+        with suppress(Exception):  # a rule whose way depends on values may raise anything
+            return [None if g is None else as_traced(g) for g in grad_of_lifted(self.ends, self.leaves, sources)]
+        return None
 
     def _many(self, cotangents: Sequence[Array]) -> Sequence[Array | None] | None:
         with suppress(Exception):  # asked one by one the rule says what is wrong with it

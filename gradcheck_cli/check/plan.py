@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.coordinates import Coordinates, scale_of, wide
 from gradcheck_cli.check.differences import Differences, Evaluator, copies_at_once
 from gradcheck_cli.check.problem import Problem, Pulled
+from gradcheck_cli.check.structure import Structure
 from gradcheck_cli.errors import GradcheckError
 
 Array = np.ndarray[Any, Any]
@@ -73,6 +75,7 @@ class Planner:
 
     def __init__(self, problem: Problem, pulled: Pulled, outputs: Outputs) -> None:
         self.problem, self.pulled, self.outputs = problem, pulled, outputs
+        self.structure = Structure(problem, pulled, outputs)
         self.mode = problem.settings.mode
         self.pullbacks = self.forwards = 0
         self.entries = {
@@ -126,7 +129,8 @@ class Planner:
         """The input's blocks; or a few of its coordinates that move outputs of other blocks; None where nothing is known."""
         base, m = self.entries[i], self.outputs.size
         targets = [place_shape(self.outputs.arrays[k]) for k in self.outputs.kept]
-        claim = Claim(lambda v: self._pull(i, v), place_shape(base.value), targets, dense_cotangent(m))
+        known = partial(self.structure.rule_apart, i)
+        claim = Claim(lambda v: self._pull(i, v), place_shape(base.value), targets, dense_cotangent(m), known)
         blocks = claim.blocks()
         if blocks is None or len(blocks.members) * m > FULL_ENTRIES or len(blocks.outputs) * (m + base.size) > FULL_WORK:
             return None
@@ -134,6 +138,8 @@ class Planner:
             leak = claim.leak(blocks)
             return None if leak is None else self._part(i, blocks, np.array([leak[0]]), leak[1])
         grouped = Grouped(base, blocks, scale_of(base))
+        if all(self.structure.forward_apart(i, q, ps) for q, *ps in claim.tied):
+            return grouped
         arrays = [wide(x.value) for x in self.problem.inputs]
         evaluate = Evaluator(self.problem.primal, self.problem.batched_primal, arrays, i, self.outputs.kept, self.outputs.size)
         d = Differences(evaluate, grouped)

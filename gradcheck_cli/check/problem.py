@@ -14,6 +14,7 @@ from gradcheck_cli.errors import GradcheckError, Location
 
 if TYPE_CHECKING:
     from gradcheck_cli.engine.graph import Graph
+    from gradcheck_cli.engine.tracing import Traced
 
 Array = np.ndarray[Any, Any]
 
@@ -88,8 +89,14 @@ class Pulled(NamedTuple):
         found: Callable[[Sequence[Array]], Sequence[Array | None] | None] | None = getattr(self.vjp, "many", None)
         return found
 
+    @property
+    def traced(self) -> Callable[[Sequence[Array]], Sequence[Traced | None] | None] | None:
+        """`vjp` of cotangents that are followed through the rule; gives None, or is None, where they cannot be."""
+        found: Callable[[Sequence[Array]], Sequence[Traced | None] | None] | None = getattr(self.vjp, "traced", None)
+        return found
+
     def one_by_one(self) -> Pulled:
-        """The same without `many`."""
+        """The same without `many`, and without `traced`."""
         return self._replace(vjp=lambda cotangents: self.vjp(cotangents))
 
 
@@ -112,6 +119,8 @@ class Problem:
     """The ops that `batched_primal` has run copy by copy, as it goes."""
     batched_primal: Callable[[Sequence[Array], Sequence[bool]], Sequence[Array]] | None = None
     """The forward on inputs of which the flagged ones carry a leading axis of copies."""
+    traced: Callable[[], list[Traced] | None] | None = None
+    """The outputs of the forward with what they depend on, where the inputs can be followed through it."""
     pushforward: Callable[[Sequence[Array], Sequence[Array]], Sequence[Array]] | None = None
     """A forward rule: from the inputs and one tangent per input that requires grad to the outputs' tangents."""
     second: Callable[[], Problem] | None = None

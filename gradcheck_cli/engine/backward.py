@@ -11,6 +11,7 @@ from gradcheck_cli.engine.anomaly import ANOMALY, check_nan, watched
 from gradcheck_cli.engine.batching import Batched, spread
 from gradcheck_cli.engine.modes import set_grad_enabled
 from gradcheck_cli.engine.node import Edge, Node, edge_of
+from gradcheck_cli.engine.operators import Lifted
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.errors import GraphError
 
@@ -71,18 +72,23 @@ def grad(
     return tuple(g if g is None or isinstance(g, Tensor) else Tensor._wrap(np.array(g)) for g in found)
 
 
-def takes_copies(outputs: Sequence[Tensor]) -> bool:
-    """Whether all rules on the way back are known to be made of ops, and nothing watches them: a batch may go through."""
+def made_of_ops(outputs: Sequence[Tensor]) -> bool:
+    """Whether all rules on the way back are known to be made of ops, and nothing watches them: `Lifted` may go through."""
     nodes = _users([_root(y)[0] for y in outputs])
     return not ANOMALY.enabled and all(node.batches and node.hooks is None for node in nodes)
 
 
 def grad_of_copies(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Any]) -> list[Any]:
-    """The pullbacks of many cotangents at once, arrays with a leading axis of copies, where the graph `takes_copies`; the
+    """The pullbacks of many cotangents at once, arrays with a leading axis of copies, where the graph is `made_of_ops`; the
     gradients have that axis too. What raises may be a rule that does not take a batch all the same.
     """
-    found = _pull_back(outputs, list(map(Batched, cotangents)), _Wanted([edge_of(x) for x in inputs]), True, False)
+    found = grad_of_lifted(outputs, inputs, list(map(Batched, cotangents)))
     return [None if g is None else spread(g, len(cotangents[0])) for g in found]
+
+
+def grad_of_lifted(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Lifted]) -> list[Any]:
+    """The pullbacks of cotangents that carry something, where the graph is `made_of_ops`."""
+    return _pull_back(outputs, cotangents, _Wanted([edge_of(x) for x in inputs]), True, False)
 
 
 class _Wanted:
@@ -174,7 +180,7 @@ def _root(y: Tensor) -> tuple[Node, int]:
 
 
 def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
-    if type(gradient) is Batched:
+    if isinstance(gradient, Lifted):
         return gradient
     if gradient is None:
         if y.size != 1 or y.dtype.kind == "c":

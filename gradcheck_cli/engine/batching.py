@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcheck_cli.engine.operators import Operand
+from gradcheck_cli.engine.operators import Lifted, lifted_among
 
 if TYPE_CHECKING:
     from gradcheck_cli.engine.op import Op
@@ -24,14 +23,11 @@ class _Notes(threading.local):
 NOTES = _Notes()
 
 
-class Batched(Operand):
+class Batched(Lifted):
     """An array whose leading axis counts copies; `shape` is that of one copy."""
 
-    __slots__ = ("data",)
+    __slots__ = ()
     data: np.ndarray[Any, Any]
-
-    def __init__(self, data: np.ndarray[Any, Any]) -> None:
-        self.data = data
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -39,20 +35,10 @@ class Batched(Operand):
         shape: tuple[int, ...] = self.data.shape[1:]
         return shape
 
-    @property
-    def dtype(self) -> Any:
-        """The array's dtype."""
-        return self.data.dtype
-
-    @property
-    def size(self) -> int:
-        """Number of entries of one copy."""
-        return prod(self.data.shape[1:])
-
     def apply(self, op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run `op` on all copies; called by the op itself."""
         flags = [type(x) is Batched for x in inputs]
-        differ = bool(params) and any(map(_holds_batch, params.values()))
+        differ = bool(params) and lifted_among(params.values()) is not None
         if NOTES.looped is not None and (differ or not op.family.batches):
             NOTES.looped.add(op.name)
         if differ:
@@ -60,12 +46,6 @@ class Batched(Operand):
         else:
             y = op.family.batch(op, [x.data if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
         return tuple(map(Batched, y)) if isinstance(y, tuple | list) else Batched(y)
-
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("a batch of values is not one array")
-
-    def __bool__(self) -> bool:
-        raise TypeError("a batch of values has no single truth")
 
 
 @contextmanager
@@ -90,10 +70,6 @@ def batched(function: Callable[..., Any], arrays: Sequence[Any], flags: Sequence
 def spread(value: Any, size: int) -> np.ndarray[Any, Any]:
     """A result's array of copies; one that no batched input reached is the same in every copy."""
     return value.data if type(value) is Batched else np.broadcast_to(value, (size, *np.shape(value)))
-
-
-def _holds_batch(value: Any) -> bool:
-    return type(value) is Batched or (isinstance(value, tuple | list) and any(map(_holds_batch, value)))
 
 
 def _copy(value: Any, k: int) -> Any:

@@ -38,6 +38,8 @@ class Family:
     calls: tuple[str, ...] = ()
     moves = False
     """Whether entries are only moved, so that a result may show its input's memory."""
+    linear = ""
+    """In which inputs its ops are linear, unless they say otherwise; as `Op.linear`."""
 
     @property
     def batches(self) -> bool:
@@ -161,6 +163,7 @@ class Movement(Family):
 
     name = "movement"
     moves = True
+    linear = "together"
     calls = ("(3,)", "(2, 3)")
 
     def sources(self, op: Op, shape: Shape, params: dict[str, Any]) -> Any:
@@ -195,6 +198,7 @@ class Joining(Family):
     """Several inputs laid beside each other along an axis."""
 
     name = "joining"
+    linear = "together"
     calls = ("[(3,), (2,)]",)
 
     def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
@@ -250,6 +254,7 @@ class MatrixProduct(Stacked):
     """matmul: rows of the first input and columns of the second stay apart as well."""
 
     name = "matrix product"
+    linear = "each"
 
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """As for stacked matrices, and the two outer axes."""
@@ -269,6 +274,7 @@ class Contraction(Family):
     """einsum: aligned axes share a letter."""
 
     name = "contraction"
+    linear = "each"
 
     def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """A further letter in front of the inputs that carry copies, and of the output."""

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.engine.anomaly import ANOMALY
-from gradcheck_cli.engine.batching import Batched
 from gradcheck_cli.engine.in_place import check_history, mark_modified
 from gradcheck_cli.engine.lines import calling_line
 from gradcheck_cli.engine.modes import MODE, no_grad
 from gradcheck_cli.engine.node import Edge, Node, edge_of, tensor_at
+from gradcheck_cli.engine.operators import Lifted
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.engine.versions import CLOCK, check_unmodified, memory_of
 from gradcheck_cli.engine.views import note_view
@@ -91,14 +91,14 @@ class CustomNode(Node):
         """An output's cotangent as the rule gets it."""
         if g is None and self.materialize:
             g = np.zeros(*meta)
-        return g if g is None or isinstance(g, Tensor | Batched) else Tensor._wrap(g) if create_graph else np.asarray(g)
+        return g if g is None or isinstance(g, Tensor | Lifted) else Tensor._wrap(g) if create_graph else np.asarray(g)
 
     def _checked(self, i: int, gx: Any, create_graph: bool) -> Any:
         """One gradient, as an array or tensor of exactly its input's shape and dtype."""
         if gx is None or self.next_functions[i][0] is None:
             return None
         shape, dtype = self.input_meta[i]
-        if not isinstance(gx, Tensor | Batched | np.ndarray | np.generic | float | int | complex):
+        if not isinstance(gx, Tensor | Lifted | np.ndarray | np.generic | float | int | complex):
             raise self._broken("dtype", f"the gradient must be an array, but is a {type(gx).__name__}", i)
         if not hasattr(gx, "dtype"):
             gx = _number(gx, dtype)
@@ -109,7 +109,7 @@ class CustomNode(Node):
             raise self._broken("dtype", f"the gradient must have the input's dtype {dtype}, but has {gx.dtype}", i)
         if create_graph:
             return gx if isinstance(gx, Tensor) else Tensor._wrap(gx)
-        return gx if isinstance(gx, Batched) else np.asarray(_array(gx))
+        return gx if isinstance(gx, Lifted) else np.asarray(_array(gx))
 
     def _broken(self, kind: str, message: str, i: int | None = None) -> RuleError:
         name = "" if i is None else self.input_names[i]

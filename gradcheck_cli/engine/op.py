@@ -26,7 +26,7 @@ from gradcheck_cli.engine.anomaly import ANOMALY
 from gradcheck_cli.engine.lines import calling_line
 from gradcheck_cli.engine.modes import MODE
 from gradcheck_cli.engine.node import Edge, Node, edge_of, tensor_at
-from gradcheck_cli.engine.operators import TABLE
+from gradcheck_cli.engine.operators import TABLE, Lifted, lifted_among
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.engine.versions import CLOCK, check_unmodified
 from gradcheck_cli.engine.views import note_view, shows_memory_of
@@ -63,6 +63,7 @@ class Op:
         outputs: int = 1,
         holomorphic: bool = True,
         exact: str = "",
+        linear: str = "",
     ) -> None:
         self.name, _, self._parameters = text.partition("(")
         self.text, self.family, self.rules = text, family, rules
@@ -77,6 +78,9 @@ class Op:
         """Whether, on complex input, the rules give the transposed complex-linear map (`OpNode.pull` conjugates)."""
         self.exact = exact
         """The same function in mpmath's terms, where there is a closed form (used by tests)."""
+        self.linear = linear or family.linear
+        """In which inputs it is linear while the others are held: `together`, in all; `each`, in any one of them; or the names
+        of those in which it is so together."""
         self._needs: dict[tuple[int, ...], tuple[tuple[int, ...], bool]] = {}
         TABLE[self.name] = self
 
@@ -139,13 +143,12 @@ class Op:
         else:
             inputs, params = args, {}
         for x in inputs:
-            kind = type(x)
-            if kind is Tensor:
+            if type(x) is Tensor:
                 return self._record(inputs, params)
-            if kind.__name__ == "Batched":
+            if isinstance(x, Lifted):
                 return x.apply(self, inputs, params)
-        batch = _batch_among(params.values()) if params else None
-        return self.forward(*inputs, **params) if batch is None else batch.apply(self, inputs, params)
+        lifted = lifted_among(params.values()) if params else None
+        return self.forward(*inputs, **params) if lifted is None else lifted.apply(self, inputs, params)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort a call's arguments into tensor inputs and static parameters. Raises TypeError, as Python would."""
@@ -222,6 +225,13 @@ class Op:
     def shapes_named(self) -> tuple[tuple[str, int], ...]:
         """The names of inputs' shapes that the rules name, each with the input's number."""
         return tuple((n + "_shape", i) for i, n in enumerate(self.inputs) if n + "_shape" in self.names)
+
+    def is_linear(self, inputs: Sequence[Any], moving: Sequence[int]) -> bool:
+        """Whether the result is linear in these of the inputs: f(a x + b z) = a f(x) + b f(z), so that f(0) = 0."""
+        if self.linear == "each":
+            return len(moving) == 1
+        named = range(len(inputs)) if self.linear == "together" else [self.inputs.index(n) for n in self.linear.split()]
+        return all(i in named for i in moving) and not any(np.any(inputs[i]) for i in named if i not in moving)
 
     @property
     def differentiable(self) -> bool:
@@ -408,15 +418,6 @@ def _arrays_among(params: dict[str, Any]) -> Iterable[tuple[str, np.ndarray[Any,
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, np.ndarray):
                 yield name, part
-
-
-def _batch_among(values: Iterable[Any]) -> Any:
-    """A batch of copies among static parameters, or None: an index, say, that differs between the copies."""
-    for value in values:
-        found = _batch_among(value) if isinstance(value, tuple | list) else value
-        if type(found).__name__ == "Batched":
-            return found
-    return None
 
 
 def _static(value: Any) -> Any:

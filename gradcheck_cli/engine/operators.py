@@ -1,4 +1,4 @@
-"""Python's operators and NumPy's methods for whatever flows through the ops: tensors and batches.
+"""Python's operators and NumPy's methods for whatever flows through the ops: tensors, batches, traced values.
 
 `TABLE` is the op table. It is filled by the modules of `engine.ops`; an op defined there is at once a function, a
 method of every `Operand`, and a function of the spec language.
@@ -6,8 +6,9 @@ method of every `Operand`, and a function of the spec language.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from math import prod
 from typing import Any
 
 TABLE: dict[str, Callable[..., Any]] = {}
@@ -111,3 +112,41 @@ class Operand:
     __eq__ = _operator("eq")  # elementwise, as in NumPy
     __ne__ = _operator("ne")
     __lt__, __le__, __gt__, __ge__ = _operator("lt"), _operator("le"), _operator("gt"), _operator("ge")
+
+
+class Lifted(Operand):
+    """An operand other than a tensor: an array with something that ops carry along, in a way of its own."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    @property
+    def dtype(self) -> Any:
+        """The array's dtype."""
+        return self.data.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return prod(self.shape)
+
+    def apply(self, op: Any, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Run `op` on inputs of which some are lifted; called by the op itself."""
+        raise TypeError(f"{op} does not take a {type(self).__name__}")
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("what is carried along would be lost in an array")
+
+    def __bool__(self) -> bool:
+        raise TypeError("this value has no single truth")
+
+
+def lifted_among(values: Iterable[Any]) -> Lifted | None:
+    """A lifted value among static parameters, or None: an index, say, that differs between copies."""
+    for value in values:
+        found = lifted_among(value) if isinstance(value, tuple | list) else value
+        if isinstance(found, Lifted):
+            return found
+    return None

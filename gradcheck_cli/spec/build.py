@@ -17,6 +17,7 @@ from gradcheck_cli.engine.modes import MODE
 from gradcheck_cli.engine.node import tensor_at
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
+from gradcheck_cli.engine.tracing import traced
 from gradcheck_cli.errors import Mistake, RuleError, SpecError
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.language.pieces import SEQUENCES
@@ -237,6 +238,7 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
         forward=function,
         batched_primal=many,
         looped=looped,
+        traced=lambda: traced(plain, [x.value for x in inputs], [x.requires_grad for x in inputs]),
         outputs=spec.outputs,
         settings=settings,
         pushforward=function.forward_rule if spec.jvp is not None else None,

@@ -58,15 +58,14 @@ WORK = {
 }  # fmt: skip
 
 ATTACKS = [
-    *(
-        Attack(f"input: {name}", function(inputs=text), JUDGED if name in HONEST else REFUSED)
-        for name, text in INPUTS.items()
-    ),
+    *(Attack(f"input: {name}", function(inputs=text), JUDGED if name in HONEST else REFUSED) for name, text in INPUTS.items()),
     Attack("cases: too many", function(more=CASES)),
     Attack("cases: too many draws", function(inputs="{x: {shape: [2]}}", more=DRAWS)),
     Attack("points: too many", function(inputs="{x: {shape: [2]}}", more="    check: {points: 1000000}\n")),
-    Attack("mode full: too many entries", function("x @ ones((3000, 3000))", "{x: grad}", "{x: {shape: [3000]}}",
-                                                   "    check: {mode: full}\n")),
+    Attack(
+        "mode full: too many entries",
+        function("x @ ones((3000, 3000))", "{x: grad}", "{x: {shape: [3000]}}", "    check: {mode: full}\n"),
+    ),
     Attack("points: a fraction", function(inputs="{x: {shape: [2]}}", more="    check: {points: 1.5}\n")),
     Attack("order: too high", function(more="    check: {order: 3}\n")),
     *(Attack(f"work: {name}", function(text, "{x: grad}", inputs), JUDGED) for name, (text, inputs) in WORK.items()),

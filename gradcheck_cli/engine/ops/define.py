@@ -28,7 +28,7 @@ def zero(g: Any) -> Any:
 
 
 def _family(family: families.Family) -> Callable[..., Op]:
-    options = ("forward", "at", "calls", "outputs", "holomorphic", "exact")
+    options = ("forward", "at", "calls", "outputs", "holomorphic", "exact", "linear")
 
     def define(text: str, **keywords: Any) -> Op:
         given = {n: keywords.pop(n) for n in options if n in keywords}

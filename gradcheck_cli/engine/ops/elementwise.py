@@ -14,10 +14,18 @@ PAIRS = ("(), ()", "(3,), (3,)", "(2, 3), (3,)", "(2, 1), (1, 3)", "(), (2, 2)",
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
 # Operators.
-add = elementwise("add(x1, x2)", x1=lambda g: g, x2=lambda g: g, calls=PAIRS, exact="x1 + x2")
-sub = elementwise("sub(x1, x2)", x1=lambda g: g, x2=lambda g: -g, forward="subtract", calls=PAIRS, exact="x1 - x2")
+add = elementwise("add(x1, x2)", x1=lambda g: g, x2=lambda g: g, calls=PAIRS, exact="x1 + x2", linear="together")
+sub = elementwise(
+    "sub(x1, x2)", x1=lambda g: g, x2=lambda g: -g, forward="subtract", calls=PAIRS, exact="x1 - x2", linear="together"
+)
 mul = elementwise(
-    "mul(x1, x2)", x1=lambda g, x2: g * x2, x2=lambda g, x1: g * x1, forward="multiply", calls=PAIRS, exact="x1 * x2"
+    "mul(x1, x2)",
+    x1=lambda g, x2: g * x2,
+    x2=lambda g, x1: g * x1,
+    forward="multiply",
+    calls=PAIRS,
+    exact="x1 * x2",
+    linear="each",
 )
 div = elementwise(
     "div(x1, x2)",
@@ -27,8 +35,9 @@ div = elementwise(
     at=(real, away_from(0)),
     calls=PAIRS,
     exact="x1 / x2",
+    linear="x1",
 )
-neg = elementwise("neg(x)", x=lambda g: -g, forward="negative", exact="-x")
+neg = elementwise("neg(x)", x=lambda g: -g, forward="negative", exact="-x", linear="together")
 floordiv = elementwise(
     "floordiv(x1, x2)", x1=zero, x2=zero, forward="floor_divide", at=(between(0.1, 0.9), positive), calls=PAIRS
 )
@@ -57,6 +66,7 @@ where = elementwise(
     y=lambda g, condition: where(condition, 0.0, g),
     at=(booleans, real, real),
     calls=("(3,), (3,), (3,)", "(2, 1), (3,), ()", "(3,), (2, 3), (1, 3)"),
+    linear="x y",
 )
 
 
@@ -128,9 +138,9 @@ ceil = elementwise("ceil(x)", x=zero, at=between(0.1, 0.9))
 round = elementwise("round(a, decimals=0)", a=zero, at=between(0.6, 0.9), calls=("(3,)", "(2, 3), decimals=0"))
 
 # Complex parts; their rules are real-linear, and follow PyTorch's convention.
-real_part = elementwise("real(x)", x=lambda g: g, holomorphic=False)
-imag = elementwise("imag(x)", x=lambda g: g * 1j, holomorphic=False)
-conj = elementwise("conj(x)", x=lambda g: conj(g), holomorphic=False)
+real_part = elementwise("real(x)", x=lambda g: g, holomorphic=False, linear="together")
+imag = elementwise("imag(x)", x=lambda g: g * 1j, holomorphic=False, linear="together")
+conj = elementwise("conj(x)", x=lambda g: conj(g), holomorphic=False, linear="together")
 abs = elementwise("abs(x)", x=lambda g, x: g * sign(x), at=away_from(0), holomorphic=False, exact="fabs(x)")
 
 # Powers and logarithms.
@@ -200,6 +210,7 @@ xlogy = elementwise(
     at=(real, positive),
     calls=PAIRS,
     exact="x1 * log(x2)",
+    linear="x1",
 )
 
 # Trigonometric and hyperbolic functions.
@@ -315,7 +326,7 @@ def _is_number(dtype: Any) -> bool:
         return False
 
 
-astype = elementwise("astype(x, dtype)", x=lambda g: g, forward=_astype, calls=("(3,), 'float64'",))
+astype = elementwise("astype(x, dtype)", x=lambda g: g, forward=_astype, calls=("(3,), 'float64'",), linear="together")
 zeros_like = elementwise("zeros_like(a)", a=None)
 ones_like = elementwise("ones_like(a)", a=None)
 full_like = composite(

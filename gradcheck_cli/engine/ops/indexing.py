@@ -58,6 +58,7 @@ index_set = general(
     v=lambda g, index, x_shape, v_shape: _fitted(mul(g[index], _last_writers(x_shape, index)), v_shape),
     forward=_index_set,
     calls=(*SETTING, "(2, 3), 1, (1, 3)"),
+    linear="together",
 )
 index_add = composite(
     "index_add(x, index, v)", "x v", lambda x, index, v: index_set(x, index, index_get(x, index) + v), calls=SETTING
@@ -68,6 +69,7 @@ add_at = general(
     v=lambda g, index, v_shape: sum_to(g[index], v_shape),
     forward=_add_at,
     calls=SETTING,
+    linear="together",
 )
 take = movement(
     "take(a, indices, axis=None)",

@@ -235,7 +235,9 @@ def _solve_right(g: Any, a: Any, b_shape: Any) -> Any:
 
 
 SYSTEMS = ("(3, 3), (3, 2)", "(3, 3), (3,)", "(2, 3, 3), (3, 2)", "(3, 3), (2, 3, 1)", "(2, 3, 3), (3,)")
-solve = stacked("solve(a, b)", a=_solve_matrix, b=_solve_right, forward=_solve, at=(invertible, real), calls=SYSTEMS)
+solve = stacked(
+    "solve(a, b)", a=_solve_matrix, b=_solve_right, forward=_solve, at=(invertible, real), calls=SYSTEMS, linear="b"
+)
 
 
 def _det_rule(g: Any, y: Any, a: Any) -> Any:

@@ -31,11 +31,13 @@ sum = reduction(
     "sum(a, axis=None, keepdims=False)",
     a=lambda g, a_shape, axis: broadcast_to(kept(g, a_shape, axis), a_shape),
     calls=(*KEEPING, "(0, 3), axis=0"),
+    linear="together",
 )
 mean = reduction(
     "mean(a, axis=None, keepdims=False)",
     a=lambda g, a_shape, axis: broadcast_to(kept(g, a_shape, axis) / _count(a_shape, axis), a_shape),
     calls=KEEPING,
+    linear="together",
 )
 
 
@@ -267,6 +269,7 @@ cumsum = along(
     "cumsum(a, axis=None)",
     a=lambda g, a_shape, axis: _cumsum_back(g, a_shape, axis),
     calls=("(4,)", "(2, 3), axis=0", "(2, 3), axis=-1", "(2, 2)", "(0,)", "(), axis=0"),
+    linear="together",
 )
 
 

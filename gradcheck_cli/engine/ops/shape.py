@@ -33,6 +33,7 @@ scatter = general(
     values=lambda g, table: gather(g, table),
     forward=_scatter,
     calls=("(4,), [1, 0, 3, 3], (2, 2)",),
+    linear="together",
 )
 
 reshape = movement(
@@ -88,6 +89,7 @@ sum_to = general(
     x=lambda g, x_shape: broadcast_to(g, x_shape),
     forward=_sum_to,
     calls=("(2, 3), (3,)", "(2, 3), (2, 1)", "(2, 3), ()", "(4, 2, 3), (1, 3)", "(2, 3), (2, 3)", "(0, 3), (3,)"),
+    linear="together",
 )
 flip = movement("flip(m, axis=None)", m=lambda g, axis: flip(g, axis), calls=("(3,)", "(2, 3), axis=0", "(2, 3), axis=(0, 1)"))
 

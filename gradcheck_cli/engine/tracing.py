@@ -1,0 +1,87 @@
+"""Following sources through the ops: on which of their entries a result may depend, and whether it is linear in them.
+
+What is told holds wherever the sources are moved, as a function whose way depends on its values cannot be traced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcheck_cli.engine.operators import Lifted, lifted_among
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.op import Op
+
+Array = np.ndarray[Any, Any]
+Aligned = dict[int, frozenset[tuple[int, int]]]
+"""For each source that a value depends on, by number, pairs (axis, axis of the source): along these, entries depend on entries
+of the same index only."""
+
+
+class Traced(Lifted):
+    """An array, and what is known of its dependence on the sources."""
+
+    __slots__ = ("aligned", "linear")
+
+    def __init__(self, data: Array, aligned: Aligned, linear: bool) -> None:
+        super().__init__(data)
+        self.aligned, self.linear = aligned, linear
+        """`linear`: in all sources together, and in double precision."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        shape: tuple[int, ...] = self.data.shape
+        return shape
+
+    def apply(self, op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Run `op`, and say what its result depends on. Raises TypeError where a parameter depends on the sources."""
+        if lifted_among(params.values()) is not None:
+            raise TypeError(f"{op} depends on a parameter that is traced")
+        arrays = [x.data if type(x) is Traced else x for x in inputs]
+        y = op.forward(*arrays, **params)
+        parts = [np.asarray(part) for part in (y if isinstance(y, tuple | list) else (y,))]
+        axes = op.family.dependence(op, [np.shape(a) for a in arrays], params, [part.shape for part in parts])
+        moving = [k for k, x in enumerate(inputs) if type(x) is Traced]
+        linear = all(inputs[k].linear for k in moving) and op.is_linear(arrays, moving)
+        aligned = _joined([_through(axes[k], inputs[k].aligned) for k in moving])
+        found = tuple([Traced(part, aligned, linear and part.dtype.char in "dD") for part in parts])
+        return found if isinstance(y, tuple | list) else found[0]
+
+
+def source(data: Array, number: int) -> Traced:
+    """An array as the source of that number."""
+    return Traced(data, {number: frozenset((k, k) for k in range(data.ndim))}, data.dtype.char in "dD")
+
+
+def traced(function: Callable[..., Any], arrays: Sequence[Array], moving: Sequence[bool]) -> list[Traced] | None:
+    """The outputs of a function of arrays, of which the flagged ones are sources, numbered by position; None where it cannot be
+    followed.
+    """
+    try:
+        found = function(*[source(np.asarray(a), k) if m else a for k, (a, m) in enumerate(zip(arrays, moving, strict=True))])
+    except Exception:  # what does not take traced values may raise anything
+        return None
+    return list(map(as_traced, found if isinstance(found, tuple | list) else (found,)))
+
+
+def as_traced(value: Any) -> Traced:
+    """A result; one that is no traced value depends on no source, and is linear in them if it is zero."""
+    return value if type(value) is Traced else Traced(np.asarray(value), {}, not np.any(value))
+
+
+def _through(axes: Sequence[tuple[int, int]], aligned: Aligned) -> Aligned:
+    """The alignment of a result with the sources of one of its inputs."""
+    return {s: frozenset((o, t) for o, i in axes for j, t in pairs if i == j) for s, pairs in aligned.items()}
+
+
+def _joined(parts: Sequence[Aligned]) -> Aligned:
+    """What holds of a result that depends on sources in several ways."""
+    joined = dict(parts[0])
+    for part in parts[1:]:
+        for s, pairs in part.items():
+            joined[s] = joined[s] & pairs if s in joined else pairs
+    return joined
