@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck_cli.check.blocks import FULL_ENTRIES
 from gradcheck_cli.check.claimed import Claimed, Outputs, RowSizes, broken, claimed_jacobians, row_sizes
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
-from gradcheck_cli.check.contract import check_linearity
+from gradcheck_cli.check.contract import adds_up, check_linearity
 from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
 from gradcheck_cli.check.degenerate import degenerate
 from gradcheck_cli.check.diagnosis.cause import DIAGNOSED
@@ -227,7 +227,7 @@ class _Check:
         claimed = claimed_jacobians(self.problem, pulled, outputs, coordinates)
         self.backward += claimed.pullbacks
         found = list(claimed.findings)
-        if outputs.size and not found and not self.structure.linear:
+        if outputs.size and not found and not self._known_to_be_linear(outputs, coordinates, claimed):
             found = check_linearity(self.problem, pulled, outputs, coordinates, claimed)
             self.backward += 9
         if found and pulled.many is not None:
@@ -235,6 +235,10 @@ class _Check:
             return self._contract(pulled.one_by_one(), outputs, coordinates)
         self.findings += found
         return None if claimed.findings else claimed
+
+    def _known_to_be_linear(self, outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed) -> bool:
+        known = self.structure
+        return known.linear and adds_up(outputs, coordinates, claimed, known.gradients)
 
     def _judge_input(self, i: int, claimed: Claimed, outputs: Outputs, every: dict[int, Coordinates]) -> None:
         """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one."""

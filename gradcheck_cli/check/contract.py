@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,6 +109,21 @@ def check_linearity(
                 )
             )
     return found
+
+
+def adds_up(outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed, gradients: Mapping[int, Any]) -> bool:
+    """Whether the gradients for the dense cotangent, by the inputs' positions, are the sums of the claimed rows.
+
+    What is known to be linear need be asked no more than that.
+    """
+    v = dense_cotangent(outputs.size)
+    for i, c in coordinates.items():
+        if c.complete and gradients[i] is not None:
+            rows = claimed.jacobians[i]
+            one = Sum(c.project(gradients[i][None])[0], c.combined(v, rows), c.combined(np.abs(v), np.abs(rows)))
+            if not np.all(one.error <= ADDITIVITY["float64"] * np.max(one.size, initial=0.0)):
+                return False
+    return True
 
 
 def _ordinary(problem: Problem, outputs: Outputs, gradient: Any) -> bool:

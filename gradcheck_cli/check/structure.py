@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.engine.tracing import Traced
+
+Array = np.ndarray[Any, Any]
 
 
 class Structure:
@@ -36,6 +39,11 @@ class Structure:
     def linear(self) -> bool:
         """Whether all gradients are linear in the cotangents, in exact arithmetic and without single precision on the way."""
         return self._rule is not None and all(g is None or g.linear for g in self._rule.values())
+
+    @cached_property
+    def gradients(self) -> dict[int, Array | None]:
+        """What the rule gives for the dense cotangent, by the inputs' positions, where it can be followed."""
+        return {i: None if g is None else g.data for i, g in (self._rule or {}).items()}
 
     def forward_apart(self, i: int, axis: int, axes: Sequence[int]) -> bool:
         """Whether, in the forward, entries of different indices along an axis of input `i` and the outputs' axes never meet."""
