@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from documents import ROOT
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from op_cases import OPS, Case, as_tuple, cases, generator
 
@@ -146,9 +146,13 @@ def test_compositions(steps, square, seed):
             value = STEPS[step](value, c if step == "product" else np.ones((3, 3)) * c[0, 0])
         return value
 
+    try:
+        expected = function(x)
+    except ValueError:  # shapes that do not fit
+        assume(False)
     found = traced(function, [x], [True])
     assert found is not None
-    np.testing.assert_array_equal(found[0].data, function(x))
+    np.testing.assert_array_equal(found[0].data, expected)
     assert_kept(function, [x], found)
     if found[0].linear:
         assert is_linear(lambda values: as_tuple(function(values[0])), [x], rng)
@@ -289,7 +293,7 @@ def test_rules_of_specs(path):
 @pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.yaml")), ids=lambda p: p.stem)
 def test_forwards_of_specs(path):
     for name, problem, _, outputs in followed(path):
-        found = problem.traced() if problem.traced is not None else None
+        found = problem.traced([x.requires_grad for x in problem.inputs]) if problem.traced is not None else None
         assert found is not None, name
         places = problem.differentiable_inputs()
         arrays = [problem.inputs[i].value for i in places]

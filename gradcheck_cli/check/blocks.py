@@ -43,8 +43,10 @@ def unknown(axis: int, axes: Sequence[int]) -> bool:
 class Blocks:
     """Which block every coordinate and every output belongs to."""
 
-    def __init__(self, of_input: Array, of_output: Array) -> None:
+    def __init__(self, of_input: Array, of_output: Array, tied: Sequence[tuple[int, ...]] = ()) -> None:
         self.of_input, self.of_output = of_input, of_output
+        self.tied = tied
+        """Axes of the input, each with those of the outputs that belong to it, along which they are apart."""
         self.count = int(of_input.max()) + 1
         self.members: Array = np.argsort(of_input, kind="stable").reshape(self.count, -1).T
         """(G, T): the coordinates of every block."""
@@ -103,7 +105,7 @@ class Claim:
         if not self.tied:
             return None
         outputs = [_numbered(shape, [t[1 + k] for t in self.tied]) for k, shape in enumerate(self.targets)]
-        return Blocks(_numbered(self.source, [t[0] for t in self.tied]), np.concatenate(outputs))
+        return Blocks(_numbered(self.source, [t[0] for t in self.tied]), np.concatenate(outputs), self.tied)
 
     def _partners(self, q: int, size: int) -> list[tuple[int, ...]]:
         """For each output an axis of that size which is not tied yet, the likeliest first."""
@@ -117,8 +119,8 @@ class Claim:
         """Coordinates that do not keep to their own index, of axis `q` of the input and `ps` of the outputs."""
         leaks = np.zeros(len(self.leaks), bool)
         for chosen in () if self.known(q, ps) else separating(self.source[q]):
-            c = np.concatenate([_along(chosen, shape, p) for shape, p in zip(self.targets, ps, strict=True)])
-            leaks |= self._differs(self.pull(np.where(c, self.v, 0.0)), _along(chosen, self.source, q))
+            c = np.concatenate([along(chosen, shape, p) for shape, p in zip(self.targets, ps, strict=True)])
+            leaks |= self._differs(self.pull(np.where(c, self.v, 0.0)), along(chosen, self.source, q))
             if np.mean(leaks) > LEAKY:
                 break
         return leaks
@@ -167,7 +169,7 @@ class Claim:
         return found is not None and found[j] != 0
 
 
-def _along(values: Array, shape: tuple[int, ...], axis: int) -> Array:
+def along(values: Array, shape: tuple[int, ...], axis: int) -> Array:
     """One value per index of an axis, spread over a shape, as a vector."""
     aligned = values.reshape([-1 if k == axis else 1 for k in range(len(shape))])
     return np.broadcast_to(aligned, shape).ravel()
@@ -177,7 +179,7 @@ def _numbered(shape: tuple[int, ...], axes: Sequence[int]) -> Array:
     """For every place of a shape, as a vector, the number that its indices along some axes make."""
     number = np.zeros(shape, np.intp)
     for axis in axes:
-        number = number * shape[axis] + _along(np.arange(shape[axis]), shape, axis).reshape(shape)
+        number = number * shape[axis] + along(np.arange(shape[axis]), shape, axis).reshape(shape)
     return number.ravel()
 
 
@@ -188,10 +190,12 @@ class Grouped(Coordinates):
     v_j = +-s_j U(0.8, 1), away from zero; derivatives count per unit of it. All groups start at 0.
     """
 
-    def __init__(self, base: Coordinates, blocks: Blocks, scale: Array, members: Array | None = None) -> None:
+    def __init__(
+        self, base: Coordinates, blocks: Blocks, scale: Array, members: Array | None = None, vector: Array | None = None
+    ) -> None:
         self.base, self.value, self.complex = base, base.value, base.complex
         self.bounds, self.flat, self.blocks, self.scale = None, base.flat, blocks, scale
-        self.vector = np.where(base.x < 0, -scale, scale) * uneven(base.size)
+        self.vector = np.where(base.x < 0, -scale, scale) * uneven(base.size) if vector is None else vector
         self.members: Array = blocks.members if members is None else members
         """(groups, T): of every block the coordinate that is moved."""
         self._group: Array = np.full(base.size, len(self.members))
@@ -327,7 +331,8 @@ class Grouped(Coordinates):
         if not 0 < fewer <= self.size // 2:
             return None
         pick = np.argsort(~used, axis=0, kind="stable")[:fewer]
-        return Grouped(self.base, self.blocks, self.scale, np.take_along_axis(self.members, pick, axis=0)), pick
+        members = np.take_along_axis(self.members, pick, axis=0)
+        return Grouped(self.base, self.blocks, self.scale, members, self.vector), pick
 
     def displaced(self, steps: Array) -> Array:
         """Copies of the input, moved along the groups."""

@@ -21,6 +21,7 @@ from gradcheck_cli.check.directions import Directions, Part
 from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_product, settle
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
+from gradcheck_cli.check.narrow import Narrower
 from gradcheck_cli.check.plan import Planner
 from gradcheck_cli.check.problem import ForwardError, Problem, Pulled, changed, same
 from gradcheck_cli.check.purity import Answers, check_answers, check_purity
@@ -250,6 +251,7 @@ class _Check:
             problem.primal(*map(np.array, arrays))  # what it raises in double precision only is not for lack of a definition
         evaluate = Evaluator(problem.primal, problem.batched_primal, arrays, i, outputs.kept, outputs.size)
         d = Differences(lambda copies: coordinates.look(evaluate(copies)), coordinates, problem.batched_primal is not None)
+        d.narrower = Narrower(problem, self.structure, outputs, arrays, i)
         witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER
         judged = self._compare(a, d, sizes, narrow, witness)

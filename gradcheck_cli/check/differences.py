@@ -109,6 +109,8 @@ class Differences:
         self.f0 = values[0]
         self._probed = values[2:] if few else None
         """The outputs at the probes of the wider window, where copies are evaluated all at once and a few more cost nothing."""
+        self.narrower: Callable[[Coordinates, Array, Array], tuple[Differences, Array] | None] | None = None
+        """Runs the forward on a part of the input, where that is known to be possible."""
         self._noise: Noise | None = None
         self._wide: Array | None = None
         self._cubic: Array | None = None
@@ -118,6 +120,10 @@ class Differences:
         other = copy(self)
         other.coordinates, other.scale, other.evaluations = coordinates, scale_of(coordinates), 0
         return other
+
+    def narrowed(self, wanted: Array) -> tuple[Differences, Array] | None:
+        """The same for what the wanted outputs depend on only, and which outputs these are; None where that cannot be."""
+        return None if self.narrower is None else self.narrower(self.coordinates, self.f0, wanted)
 
     def step(self, columns: Array, exponent: int) -> Array:
         """s_j dither 2^e for each column."""

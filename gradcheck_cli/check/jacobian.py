@@ -233,9 +233,20 @@ class Comparison:
         groups of the coordinates with such entries.
         """
         for number in range(ROUNDS):
-            if not len(columns) or (number < 2 and self._repack()):
+            if not len(columns) or (number < 2 and (self._narrow() or self._repack())):
                 return
             columns = self._look(columns, number)
+
+    def _narrow(self) -> bool:
+        """Settle what is open where the forward runs on these blocks only, if it can."""
+        still_open = self.verdict == Verdict.UNSETTLED
+        found = self.d.narrowed(still_open.any(axis=0))
+        if found is None:
+            return False
+        d, outputs = found
+        sizes = RowSizes(*(part[outputs] for part in self.sizes))
+        self._settle_with(Comparison(self.a[:, outputs], d, self.tol, sizes), (slice(None), outputs), still_open)
+        return True
 
     def _repack(self) -> bool:
         """Settle what is open in fewer groups, if the coordinates can be grouped so."""
@@ -245,13 +256,16 @@ class Comparison:
             return False
         coordinates, pick = found
         here = (pick[:, coordinates.blocks.of_output], np.arange(self.a.shape[1]))
-        fewer = Comparison(self.a[here], self.d.along(coordinates), self.tol, self.sizes)
+        self._settle_with(Comparison(self.a[here], self.d.along(coordinates), self.tol, self.sizes), here, still_open)
+        return True
+
+    def _settle_with(self, fewer: Comparison, here: Any, still_open: Array) -> None:
+        """Settle what is open by a comparison of some of the entries, those `here`."""
         fewer.verdict[~still_open[here]] = Verdict.AGREE
         fewer._ladder(np.flatnonzero(still_open[here].any(axis=1)))
         self.d.evaluations += fewer.d.evaluations
         for mine, theirs in ((self.verdict, fewer.verdict), (self.numeric, fewer.numeric), (self.bound, fewer.bound)):
             mine[here] = np.where(still_open[here], theirs, mine[here])
-        return True
 
     def _look(self, columns: Array, number: int) -> Array:
         """One look at columns that are not settled: take their steps, judge, and give back what is still open."""

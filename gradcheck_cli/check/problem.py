@@ -119,8 +119,8 @@ class Problem:
     """The ops that `batched_primal` has run copy by copy, as it goes."""
     batched_primal: Callable[[Sequence[Array], Sequence[bool]], Sequence[Array]] | None = None
     """The forward on inputs of which the flagged ones carry a leading axis of copies."""
-    traced: Callable[[], list[Traced] | None] | None = None
-    """The outputs of the forward with what they depend on, where the inputs can be followed through it."""
+    traced: Callable[[Sequence[bool]], list[Traced] | None] | None = None
+    """The outputs of the forward with what they depend on of the flagged inputs, where these can be followed through it."""
     pushforward: Callable[[Sequence[Array], Sequence[Array]], Sequence[Array]] | None = None
     """A forward rule: from the inputs and one tangent per input that requires grad to the outputs' tangents."""
     second: Callable[[], Problem] | None = None

@@ -25,7 +25,15 @@ class Structure:
     @cached_property
     def _forward(self) -> list[Traced] | None:
         """The outputs that are checked, as they depend on the inputs."""
-        found = self.problem.traced() if self.problem.traced is not None else None
+        return self._followed([x.requires_grad for x in self.problem.inputs])
+
+    @cached_property
+    def _every_input(self) -> list[Traced] | None:
+        """The outputs as they depend on all inputs that are not integers or booleans."""
+        return self._followed([x.value.dtype.kind in "fc" for x in self.problem.inputs])
+
+    def _followed(self, moving: Sequence[bool]) -> list[Traced] | None:
+        found = None if self.problem.traced is None else self.problem.traced(moving)
         return None if found is None else [found[k] for k in self.outputs.kept]
 
     @cached_property
@@ -51,6 +59,24 @@ class Structure:
             return False
         found = [y.aligned.get(i) for y in self._forward]
         return all(pairs is None or (p, axis) in pairs for pairs, p in zip(found, axes, strict=True))
+
+    def along(self, i: int, axis: int, axes: Sequence[int]) -> list[int | None] | None:
+        """Where along an axis of input `i` and the outputs' axes indices never meet, of every input the axis of which an output
+        uses but the entry of its own index, None for an input that is used as a whole: the forward can then run on some of the
+        indices only. None where that is not known.
+        """
+        found = self._every_input
+        if found is None or any(y.trace.measured for y in found):
+            return None
+        if not all(y.aligned.get(i) is None or (p, axis) in y.aligned[i] for y, p in zip(found, axes, strict=True)):
+            return None
+        return [self._axis_of(k, found, axes) for k in range(len(self.problem.inputs))]
+
+    def _axis_of(self, k: int, found: Sequence[Traced], axes: Sequence[int]) -> int | None:
+        """The axis of input `k` that all outputs that depend on it have aligned with these axes of theirs."""
+        of_outputs = [{r for o, r in y.aligned[k] if o == p} for y, p in zip(found, axes, strict=True) if k in y.aligned]
+        common = set.intersection(*of_outputs) if of_outputs else set()
+        return min(common, default=None)
 
     def rule_apart(self, i: int, axis: int, axes: Sequence[int]) -> bool:
         """The same of the rule; not where a gradient is not finite, as zero times that is not zero."""

@@ -132,6 +132,9 @@ class Lifted(Operand):
         """Number of entries."""
         return prod(self.shape)
 
+    def measured(self) -> None:
+        """Called where a spec's text asks for the shape."""
+
     def apply(self, op: Any, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run `op` on inputs of which some are lifted; called by the op itself."""
         raise TypeError(f"{op} does not take a {type(self).__name__}")

@@ -21,14 +21,21 @@ Aligned = dict[int, frozenset[tuple[int, int]]]
 of the same index only."""
 
 
+class Trace:
+    """One run of a function on sources."""
+
+    measured = False
+    """Whether the function asked for the size of a value: another size may then give other values."""
+
+
 class Traced(Lifted):
     """An array, and what is known of its dependence on the sources."""
 
-    __slots__ = ("aligned", "linear")
+    __slots__ = ("aligned", "linear", "trace")
 
-    def __init__(self, data: Array, aligned: Aligned, linear: bool) -> None:
+    def __init__(self, data: Array, aligned: Aligned, linear: bool, trace: Trace | None = None) -> None:
         super().__init__(data)
-        self.aligned, self.linear = aligned, linear
+        self.aligned, self.linear, self.trace = aligned, linear, trace or Trace()
         """`linear`: in all sources together, and in double precision."""
 
     @property
@@ -48,29 +55,36 @@ class Traced(Lifted):
         moving = [k for k, x in enumerate(inputs) if type(x) is Traced]
         linear = all(inputs[k].linear for k in moving) and op.is_linear(arrays, moving)
         aligned = _joined([_through(axes[k], inputs[k].aligned) for k in moving])
-        found = tuple([Traced(part, aligned, linear and part.dtype.char in "dD") for part in parts])
+        trace = inputs[moving[0]].trace
+        found = tuple([Traced(part, aligned, linear and part.dtype.char in "dD", trace) for part in parts])
         return found if isinstance(y, tuple | list) else found[0]
 
+    def measured(self) -> None:
+        """Note that a size was asked for."""
+        self.trace.measured = True
 
-def source(data: Array, number: int) -> Traced:
+
+def source(data: Array, number: int, trace: Trace | None = None) -> Traced:
     """An array as the source of that number."""
-    return Traced(data, {number: frozenset((k, k) for k in range(data.ndim))}, data.dtype.char in "dD")
+    return Traced(data, {number: frozenset((k, k) for k in range(data.ndim))}, data.dtype.char in "dD", trace)
 
 
 def traced(function: Callable[..., Any], arrays: Sequence[Array], moving: Sequence[bool]) -> list[Traced] | None:
     """The outputs of a function of arrays, of which the flagged ones are sources, numbered by position; None where it cannot be
     followed.
     """
+    trace = Trace()
+    sources = [source(np.asarray(a), k, trace) if m else a for k, (a, m) in enumerate(zip(arrays, moving, strict=True))]
     try:
-        found = function(*[source(np.asarray(a), k) if m else a for k, (a, m) in enumerate(zip(arrays, moving, strict=True))])
+        found = function(*sources)
     except Exception:  # what does not take traced values may raise anything
         return None
-    return list(map(as_traced, found if isinstance(found, tuple | list) else (found,)))
+    return [as_traced(y, trace) for y in (found if isinstance(found, tuple | list) else (found,))]
 
 
-def as_traced(value: Any) -> Traced:
+def as_traced(value: Any, trace: Trace | None = None) -> Traced:
     """A result; one that is no traced value depends on no source, and is linear in them if it is zero."""
-    return value if type(value) is Traced else Traced(np.asarray(value), {}, not np.any(value))
+    return value if type(value) is Traced else Traced(np.asarray(value), {}, not np.any(value), trace)
 
 
 def _through(axes: Sequence[tuple[int, int]], aligned: Aligned) -> Aligned:

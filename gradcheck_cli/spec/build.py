@@ -238,7 +238,7 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
         forward=function,
         batched_primal=many,
         looped=looped,
-        traced=lambda: traced(plain, [x.value for x in inputs], [x.requires_grad for x in inputs]),
+        traced=lambda moving: traced(plain, [x.value for x in inputs], moving),
         outputs=spec.outputs,
         settings=settings,
         pushforward=function.forward_rule if spec.jvp is not None else None,

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from gradcheck_cli.engine.operators import Lifted
 from gradcheck_cli.errors import RuleError, did_you_mean
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.language import sizes
@@ -107,6 +108,8 @@ def measure(name: str, operand: Run, place: Place) -> Run:
 
     def run(frame: Frame) -> Any:
         value = operand(frame)
+        if isinstance(value, Lifted):
+            value.measured()
         try:
             return function(value)
         except EXPECTED as error:

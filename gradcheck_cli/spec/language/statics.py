@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from gradcheck_cli.engine.operators import Lifted
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.language.pieces import NUMBERS, SEQUENCES
 
@@ -162,6 +163,8 @@ def length(value: Any) -> int:
     """`len`."""
     if type(value) in SEQUENCES:
         return len(value)
+    if isinstance(value, Lifted):
+        value.measured()
     shape = shape_of(value)
     if not shape:
         raise TypeError("a value without axes has no length")
