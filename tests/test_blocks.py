@@ -14,7 +14,7 @@ from documents import ROOT
 from op_cases import DIFFERENTIABLE, Case, cases
 
 from gradcheck_cli import ops, verify
-from gradcheck_cli.check import blocks, plan, together
+from gradcheck_cli.check import blocks, narrow, plan, together
 from gradcheck_cli.check.check import _Check, check
 from gradcheck_cli.check.corruptions import corrupted, corruptions_of
 from gradcheck_cli.check.engine_problem import tensor_problem
@@ -46,6 +46,7 @@ def both(monkeypatch: Any, run: Callable[[], Any]) -> tuple[Any, Any]:
         m.setattr(plan, "Structure", Unknown)
         one = run()
     monkeypatch.setattr(plan, "DENSE_ENTRIES", 0)
+    monkeypatch.setattr(narrow, "WORTH", 1)
     return one, run()
 
 

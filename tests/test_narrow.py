@@ -1,0 +1,129 @@
+"""What is open in few blocks is looked at where the forward runs on these only; nothing else must change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck_cli.check import narrow
+from gradcheck_cli.check.check import check
+from gradcheck_cli.check.problem import Problem
+from gradcheck_cli.check.result import CheckResult
+from gradcheck_cli.spec.build import problem_at
+from gradcheck_cli.spec.loader import loads
+
+
+def problem(inputs: str, forward: str, backward: str, constants: str = "{}") -> Problem:
+    text = "".join(f"      {line}\n" for line in forward.splitlines())
+    rule = "".join(f"      {line}\n" for line in backward.splitlines())
+    file = loads(
+        f"version: 1\nfunctions:\n  f:\n    inputs: {inputs}\n    constants: {constants}\n"
+        f"    forward: |\n{text}    backward: |\n{rule}"
+    )
+    spec = file.functions["f"]
+    return problem_at(file, spec, spec.cases[0], {})
+
+
+@pytest.fixture
+def narrowed(monkeypatch: Any) -> list[int]:
+    """How many outputs were looked at each time; zero where that could not be."""
+    seen: list[int] = []
+    original = narrow.Narrower.__call__
+
+    def call(self: Any, grouped: Any, f0: Any, wanted: Any) -> Any:
+        found = original(self, grouped, f0, wanted)
+        if isinstance(grouped, narrow.Grouped) and grouped.members is grouped.blocks.members:
+            seen.append(0 if found is None else len(found[1]))
+        return found
+
+    monkeypatch.setattr(narrow.Narrower, "__call__", call)
+    return seen
+
+
+def without(monkeypatch: Any, problem: Problem) -> CheckResult:
+    with monkeypatch.context() as m:
+        m.setattr(narrow, "WORTH", 2**40)
+        return check(problem)
+
+
+# sin has entries whose slope is nearly zero, which no cheap difference settles.
+X, LONG = "{shape: [900]}", "{shape: [900], uniform: [1, 2]}"
+NARROW = {
+    "one input": (f"{{x: {X}}}", "return sin(x)", "return grad * cos(x)"),
+    "a longer way": (f"{{x: {X}}}", "a = sin(x) * 0.5\nreturn exp(a) * 2.0", "return grad * out * 0.5 * cos(x)"),
+    "another input along the axis": (
+        f"{{x: {X}, w: {LONG}}}",
+        "return sin(x * w)",
+        "return grad * cos(x * w) * w, grad * cos(x * w) * x",
+    ),
+    "a constant input along the axis": (
+        "{x: {shape: [900]}, w: {shape: [900], requires_grad: false}}",
+        "return sin(x) * w + w",
+        "return grad * cos(x) * w",
+    ),
+    "an input of another axis": (
+        "{x: {shape: [600, 2]}, w: {shape: [2], uniform: [1, 2]}}",
+        "return sin(x * w)",
+        "return grad * cos(x * w) * w, sum(grad * cos(x * w) * x, axis=0)",
+    ),
+    "rows": (
+        "{x: {shape: [400, 3]}}",
+        "return sin(x) * sum(x * x, axis=1, keepdims=True)",
+        "return grad * cos(x) * sum(x * x, axis=1, keepdims=True) + 2 * x * sum(grad * sin(x), axis=1, keepdims=True)",
+    ),
+    "the axis moves": ("{x: {shape: [3, 400]}}", "return sin(x).T", "return grad.T * cos(x)"),
+    "several outputs": (f"{{x: {X}}}", "return sin(x), 2.0 * cos(x)", "return grad_out0 * cos(x) - 2.0 * grad_out1 * sin(x)"),
+    "the axis is gone from another output": (
+        "{x: {shape: [900]}}",
+        "return sin(x), 3.0",
+        "return grad_out0 * cos(x)",
+    ),
+}
+WHOLE = {
+    "it asks for the shape": (f"{{x: {X}}}", "return sin(x) / x.shape[0]", "return grad * cos(x) / x.shape[0]"),
+    "it asks for the length": (f"{{x: {X}}}", "return sin(x) / len(x)", "return grad * cos(x) / len(x)"),
+    "it asks for the size": (f"{{x: {X}}}", "return sin(x) / size(x)", "return grad * cos(x) / x.size"),
+    "an array of that length is made": (f"{{x: {X}}}", "return sin(x) * arange(900)", "return grad * cos(x) * arange(900)"),
+    "entries are held": (f"{{x: {X}}}", "return sin(x) * stop_gradient(x)", "return grad * cos(x) * x"),
+    "an integer input along the axis": (
+        "{x: {shape: [900]}, k: {shape: [900], integers: [1, 4]}}",
+        "return sin(x) * k",
+        "return grad * cos(x) * k",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_few_blocks_are_looked_at_alone(name, narrowed, monkeypatch):
+    p = problem(*NARROW[name])
+    result = check(p)
+    assert result.verdict == "pass", result.findings
+    assert any(narrowed)
+    whole = without(monkeypatch, p)
+    for a, b in zip(result.inputs, whole.inputs, strict=True):
+        np.testing.assert_array_equal(a.verdicts, b.verdicts)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_may_depend_on_the_length_runs_as_a_whole(name, narrowed):
+    result = check(problem(*WHOLE[name]))
+    assert result.verdict == "pass", result.findings
+    assert narrowed
+    assert not any(narrowed)
+
+
+@pytest.mark.parametrize("name", NARROW)
+@pytest.mark.parametrize("factor", ["1.000001", "-1.0"])
+def test_a_wrong_entry_is_found(name, factor, narrowed):
+    inputs, forward, backward = NARROW[name]
+    first, *rest = backward.removeprefix("return ").split(", grad")
+    index = "(5,)" if "[900]" in inputs else "(5, 1)" if "[3, 400]" not in inputs else "(1, 5)"
+    lines = [
+        f"g = {first}",
+        f"return {', '.join([f'index_set(g, {index}, {factor} * g[{index}])', *('grad' + r for r in rest)])}",
+    ]
+    result = check(problem(inputs, forward, "\n".join(lines)))
+    assert result.verdict == "fail"
+    assert result.inputs[0].wrong == 1
