@@ -197,9 +197,10 @@ class Movement(Family):
         return flat[:, table]
 
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
-        """Axes whose coordinates agree in every entry that is moved."""
+        """Axes whose coordinates agree in every entry that is moved, to whichever output."""
         table = self.sources(op, shapes[0], params)
-        return [() if isinstance(table, tuple | list) else _aligned(table, shapes[0])]
+        parts = [_aligned(t, shapes[0]) for t in (table if isinstance(table, tuple | list) else (table,))]
+        return [tuple(pair for pair in parts[0] if all(pair in part for part in parts))] if parts else [()]
 
     def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
         """Nothing is computed."""
@@ -220,6 +221,14 @@ class Joining(Family):
         if axis is None:
             full, axis = [_rows(x) for x in full], 0
         return op.forward(*full, axis=axis + 1 if axis >= 0 else axis)
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """All axes but the one along which they lie; where that one is new (stack), those behind it have moved."""
+        if params["axis"] is None:
+            return [()] * len(shapes)
+        n = len(outputs[0])
+        others = [a for a in range(n) if a != params["axis"] % n]
+        return [tuple(zip(others, range(n - 1) if len(s) < n else others, strict=True)) for s in shapes]
 
     def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
         """Nothing is computed."""
@@ -320,14 +329,10 @@ class Stacked(Family):
 
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """Leading axes are aligned, but where an axis of length 1 is repeated."""
-        if any(len(s) < 2 for s in shapes):
-            return [()] * len(shapes)
-        lead = max(len(s) for s in shapes) - 2
-        common = np.broadcast_shapes(*[s[:-2] for s in shapes])
-        return [
-            tuple((lead - (len(s) - 2) + i, i) for i in range(len(s) - 2) if s[i] == common[lead - (len(s) - 2) + i])
-            for s in shapes
-        ]
+        leading = [s[:-2] for s in shapes]
+        common = np.broadcast_shapes(*leading)
+        n = len(common)
+        return [tuple((n - len(s) + i, i) for i in range(len(s)) if s[i] == common[n - len(s) + i]) for s in leading]
 
 
 class MatrixProduct(Stacked):
@@ -337,11 +342,9 @@ class MatrixProduct(Stacked):
 
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """As for stacked matrices, and the two outer axes."""
-        pairs = super().dependence(op, shapes, params, outputs)
-        if any(len(s) < 2 for s in shapes):
-            return pairs
-        n, (a, b) = len(outputs[0]), shapes
-        return [(*pairs[0], (n - 2, len(a) - 2)), (*pairs[1], (n - 1, len(b) - 1))]
+        (of_a, of_b), n, (a, b) = super().dependence(op, shapes, params, outputs), len(outputs[0]), shapes
+        row, column = n - min(len(b), 2), n - 1
+        return [(*of_a, (row, len(a) - 2)) if len(a) > 1 else of_a, (*of_b, (column, len(b) - 1)) if len(b) > 1 else of_b]
 
     def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
         """2 m n k for each (m, k) @ (k, n) of the stack, a product and a sum per term; and again for the rule of each input."""
