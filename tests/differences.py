@@ -40,6 +40,22 @@ def agree(claimed: Any, numeric: Any, rtol: float = 1e-8) -> bool:
     return bool(np.all(np.abs(claimed - numeric) <= allowed))  # so written that NaN is no agreement
 
 
+def keeps_the_rest(run: Any, arrays: Any, i: int, other: Any, pairs: Any) -> bool:
+    """Whether, as each entry of array `i` becomes that of `other`, only what is aligned with it may change."""
+    before = run(*arrays)
+    for index in np.ndindex(np.shape(arrays[i])):
+        moved = [np.array(a) for a in arrays]
+        moved[i][index] = other[index]
+        for y, z in zip(before, run(*moved), strict=True):
+            may = np.ones(np.shape(y), bool)
+            for o, axis in pairs:
+                here = np.arange(np.shape(y)[o]).reshape([-1 if k == o else 1 for k in range(np.ndim(y))])
+                may &= here == index[axis]
+            if not np.array_equal(np.asarray(y)[~may], np.asarray(z)[~may], equal_nan=True):
+                return False
+    return True
+
+
 def _extrapolated(table: Any) -> Any:
     for power in (4.0, 16.0, 64.0):
         before, table = table, (power * table[1:] - table[:-1]) / (power - 1.0)

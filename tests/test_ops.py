@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache, partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from corruptions import OF_THE_COTANGENT, OF_THE_GRADIENT
-from differences import agree, jacobian
+from differences import agree, jacobian, keeps_the_rest
 from op_cases import DIFFERENTIABLE, OPS, OTHERS, Case, cases, generator, narrowed
 from second_order import check_second_order
 
 from gradcheck_cli.engine import Tensor, grad, jvp
 from gradcheck_cli.engine.backward import grad_of_copies, made_of_ops
 from gradcheck_cli.engine.batching import batched
+from gradcheck_cli.engine.op import Op
 from gradcheck_cli.engine.ops.define import CompositeOp
 
 differentiable = pytest.mark.parametrize("name", DIFFERENTIABLE)
@@ -168,17 +170,20 @@ def test_second_order(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPS)
 def test_on_a_batch_axis(name: str) -> None:
-    """Three draws at once, against one after the other: each input alone, and all together."""
+    """Three draws at once, against one after the other, whichever of the inputs have copies; and none of them."""
     rng = generator(name)
     for text in [*OPS[name].calls, *(c.text for c in narrowed(name))]:
         draws = [Case(OPS[name], text, rng) for _ in range(3)]
-        case, n = draws[0], len(draws[0].arrays)
-        for flags in {tuple(k == i for k in range(n)) for i in range(n)} | {(True,) * n}:
+        case = draws[0]
+        for flags in product([True, False], repeat=len(case.arrays)):
             if not any(flags):
                 continue
             columns = zip(*[d.arrays for d in draws], strict=True)
             arrays = [np.stack(c) if flag else c[0] for c, flag in zip(columns, flags, strict=True)]
             together = batched(lambda *xs, case=case: case.run(*xs), arrays, flags)
+            nothing = [a[:0] if flag else a for a, flag in zip(arrays, flags, strict=True)]
+            for none, three in zip(batched(lambda *xs, case=case: case.run(*xs), nothing, flags), together, strict=True):
+                assert (none.shape, none.dtype) == ((0, *three.shape[1:]), three.dtype), (case, flags)
             for k in range(3):
                 alone = case.run(*[a[k] if flag else a for a, flag in zip(arrays, flags, strict=True)])
                 for one, three in zip(alone, together, strict=True):
@@ -210,24 +215,64 @@ def test_pulling_back_copies(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n, op in OPS.items() if not isinstance(op, CompositeOp)])
 def test_dependence(name: str) -> None:
-    """What the family does not predict to depend on an entry keeps every bit when that entry moves."""
+    """What the family does not predict to depend on an entry keeps every bit when that entry moves.
+
+    Without a derivative it moves to that of another draw, so that the result does, too.
+    """
+    rng = generator(name, "other inputs")
     for case in [*cases(name), *narrowed(name)]:
         inputs, params = case.op.bind(case.args, case.kwargs)
         before = case.run(*case.arrays)
-        shapes = [np.shape(x) for x in inputs]
-        pairs = case.op.family.dependence(case.op, shapes, params, [np.shape(y) for y in before])
-        assert len(pairs) == len(inputs)
-        for i in case.smooth:
+        pairs = aligned(case.op, [np.shape(x) for x in inputs], params, [np.shape(y) for y in before])
+        others = Case(case.op, case.text, rng).arrays if name in OTHERS else [x + 0.01 for x in case.arrays]
+        for i in range(len(case.arrays)) if name in OTHERS else case.smooth:
             position = next(k for k, x in enumerate(inputs) if x is case.arrays[i])
-            for index in np.ndindex(case.arrays[i].shape):
-                moved = [np.array(a) for a in case.arrays]
-                moved[i][index] += 0.01
-                for y, z in zip(before, case.run(*moved), strict=True):
-                    may = np.ones(np.shape(y), bool)
-                    for o, axis in pairs[position]:
-                        here = np.arange(np.shape(y)[o]).reshape([-1 if k == o else 1 for k in range(np.ndim(y))])
-                        may &= here == index[axis]
-                    assert np.array_equal(np.asarray(y)[~may], np.asarray(z)[~may], equal_nan=True), (case, index)
+            assert keeps_the_rest(case.run, case.arrays, i, others[i], pairs[position]), (case, i)
+
+
+def aligned(op: Op, shapes: Any, params: Any, outputs: Any) -> Any:
+    """The family's aligned axes, each of them there, and none told twice."""
+    pairs = op.family.dependence(op, shapes, params, outputs)
+    for shape, of_one in zip(shapes, pairs, strict=True):
+        assert len(set(of_one)) == len(of_one)
+        assert all(0 <= i < len(shape) and all(0 <= o < len(y) for y in outputs) for o, i in of_one)
+    return pairs
+
+
+ALIGNED = {
+    "sum_to, (4, 2, 3), (1, 3)": [{(1, 2)}],
+    "sum_to, (2, 3), (2, 1)": [{(0, 0)}],
+    "sum_to, (2, 3), (3,)": [{(0, 1)}],
+    "sum_to, (2, 3), ()": [set()],
+    "_scatter, (2, 3), [[1, 2, 3], [5, 6, 7]], (2, 4)": [{(0, 0), (1, 1)}],
+    "_scatter, (3,), [4, 5, 6], (2, 3)": [{(1, 0)}],
+    "_scatter, (4,), [1, 0, 3, 3], (2, 2)": [set()],
+    "index_set, (2, 3), 1, (3,)": [{(0, 0), (1, 1)}, {(1, 0)}],
+    "index_set, (2, 3), (..., 1), (1,)": [{(0, 0), (1, 1)}, set()],
+    "add_at, (3,), [0, 1, 1], (3,)": [{(0, 0)}, set()],
+    "_copy_slices, (2, 3), (3, 2), (('transpose', {}),)": [{(0, 0), (1, 1)}, {(0, 1), (1, 0)}],
+    "one_hot, (4, 2), 3": [{(0, 0), (1, 1)}],
+    "searchsorted, (5,), (3, 2)": [set(), {(0, 0), (1, 1)}],
+    "split, (2, 4), 2, axis=1": [{(0, 0)}],
+    "split, (2, 4), [1], axis=0": [{(1, 1)}],
+    "concatenate, [(2, 3), (2, 1)], axis=1": [{(0, 0)}, {(0, 0)}],
+    "concatenate, [(2, 3), (2,)], axis=None": [set(), set()],
+    "stack, [(2, 3), (2, 3)], axis=-2": [{(0, 0), (2, 1)}] * 2,
+    "matmul, (2, 3), (3,)": [{(0, 0)}, set()],
+    "matmul, (3,), (2, 3, 4)": [set(), {(0, 0), (1, 2)}],
+    "matmul, (5, 2, 3), (3, 4)": [{(0, 0), (1, 1)}, {(2, 1)}],
+    "solve, (2, 3, 3), (3,)": [{(0, 0)}, set()],
+}
+
+
+@pytest.mark.parametrize("call", ALIGNED)
+def test_axes_that_are_aligned(call: str) -> None:
+    name, _, text = call.partition(", ")
+    case = Case(OPS[name], text, generator(name))
+    inputs, params = case.op.bind(case.args, case.kwargs)
+    pairs = aligned(case.op, [np.shape(x) for x in inputs], params, [np.shape(y) for y in case.run(*case.arrays)])
+    long = [{(o, i) for o, i in of_one if np.shape(x)[i] > 1} for x, of_one in zip(inputs, pairs, strict=True)]
+    assert long == ALIGNED[call]
 
 
 @differentiable

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from gradcheck_cli.engine.operators import TABLE
+from gradcheck_cli.engine.views import follow
 
 if TYPE_CHECKING:
     from gradcheck_cli.engine.op import Op
@@ -52,11 +53,14 @@ class Family:
 
     def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """Run `op` on inputs of which some carry a leading axis of copies; the result carries it too."""
-        size = next(len(x) for x, b in zip(inputs, batched, strict=True) if b)
-        results = [op.forward(*[x[k] if b else x for x, b in zip(inputs, batched, strict=True)], **params) for k in range(size)]
-        if results and isinstance(results[0], tuple | list):
-            return tuple(np.stack(parts) for parts in zip(*results, strict=True))
-        return np.stack(results)
+        size = _copies(inputs, batched)
+        if not size:  # one of zeros tells the shape
+            inputs = [np.zeros((1, *x.shape[1:]), x.dtype) if b else x for x, b in zip(inputs, batched, strict=True)]
+        alone = [[x[k] if b else x for x, b in zip(inputs, batched, strict=True)] for k in range(size or 1)]
+        results = [op.forward(*xs, **params) for xs in alone]
+        if isinstance(results[0], tuple | list):
+            return tuple(np.stack(parts)[:size] for parts in zip(*results, strict=True))
+        return np.stack(results)[:size]
 
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """For each input the aligned axes of the first output (of the others too, unless a family says otherwise)."""
@@ -108,7 +112,7 @@ class Reduction(Family):
         (x,) = inputs
         axes = _axes(params.get("axis"), x.ndim - 1)
         if "keepdims" not in params and len(axes) != 1:  # argmax and argmin take one axis, or count through them all
-            return op.forward(x.reshape(len(x), -1), **{**params, "axis": 1})
+            return op.forward(_rows(x), **{**params, "axis": 1})
         return op.forward(x, **{**params, "axis": axes[0] + 1 if len(axes) == 1 else tuple(a + 1 for a in axes)})
 
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
@@ -123,6 +127,22 @@ class Reduction(Family):
         return _entries(shapes), [_entries(shapes)]
 
 
+class SumTo(Reduction):
+    """sum_to: the sum over the axes that broadcasting `shape` to the input's shape repeats."""
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """The copies' axis stays, in front of axes of length 1 that make up for those that go."""
+        (x,) = inputs
+        shape = _shape(params["shape"])
+        return op.forward(x, shape=(len(x), *(1,) * (x.ndim - 1 - len(shape)), *shape)).reshape(len(x), *shape)
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """Trailing axes that keep their length are aligned."""
+        (x,), (y,) = shapes, outputs
+        gone = len(x) - len(y)
+        return [tuple((o, gone + o) for o in range(len(y)) if y[o] == x[gone + o])]
+
+
 class Along(Family):
     """Slices along `axis` are mapped to slices; `axis=None` flattens first."""
 
@@ -133,7 +153,7 @@ class Along(Family):
         """The same axis, one further back."""
         (x,) = inputs
         if params["axis"] is None or x.ndim == 1:
-            return op.forward(x.reshape(len(x), -1), **{**params, "axis": 1})
+            return op.forward(_rows(x), **{**params, "axis": 1})
         (axis,) = _axes(params["axis"], x.ndim - 1)
         return op.forward(x, **{**params, "axis": axis + 1})
 
@@ -174,20 +194,16 @@ class Movement(Family):
         """Move each copy's entries by the same table."""
         (x,) = inputs
         table = self.sources(op, x.shape[1:], params)
-        flat = np.concatenate([np.zeros((len(x), 1), x.dtype), x.reshape(len(x), int(np.prod(x.shape[1:])))], axis=1)
+        flat = np.concatenate([np.zeros((len(x), 1), x.dtype), _rows(x)], axis=1)
         if isinstance(table, tuple | list):
             return tuple(flat[:, part] for part in table)
         return flat[:, table]
 
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
-        """Axes whose coordinates agree in every entry that is moved."""
+        """Axes whose coordinates agree in every entry that is moved, to whichever output."""
         table = self.sources(op, shapes[0], params)
-        if isinstance(table, tuple | list) or not np.size(table):
-            return [()]
-        kept = np.nonzero(np.ravel(table))[0]
-        there = np.unravel_index(np.ravel(table)[kept] - 1, shapes[0]) if shapes[0] else ()
-        here = np.unravel_index(kept, np.shape(table)) if np.ndim(table) else ()
-        return [tuple((o, i) for o, a in enumerate(here) for i, b in enumerate(there) if np.array_equal(a, b))]
+        parts = [_aligned(t, shapes[0]) for t in (table if isinstance(table, tuple | list) else (table,))]
+        return [tuple(pair for pair in parts[0] if all(pair in part for part in parts))] if parts else [()]
 
     def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
         """Nothing is computed."""
@@ -203,16 +219,93 @@ class Joining(Family):
 
     def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """Give every input the copies' axis."""
-        size = next(len(x) for x, b in zip(inputs, batched, strict=True) if b)
+        size = _copies(inputs, batched)
         full = [x if b else np.broadcast_to(x, (size, *np.shape(x))) for x, b in zip(inputs, batched, strict=True)]
         axis = params["axis"]
         if axis is None:
-            full, axis = [x.reshape(size, -1) for x in full], 0
+            full, axis = [_rows(x) for x in full], 0
         return op.forward(*full, axis=axis + 1 if axis >= 0 else axis)
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """All axes but the one along which they lie; where that one is new (stack), those behind it have moved."""
+        if params["axis"] is None:
+            return [()] * len(shapes)
+        n = len(outputs[0])
+        others = [a for a in range(n) if a != params["axis"] % n]
+        return [tuple(zip(others, range(n - 1) if len(s) < n else others, strict=True)) for s in shapes]
 
     def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
         """Nothing is computed."""
         return 0, [0] * len(shapes)
+
+
+class Scatter(Family):
+    """The transpose of a movement: each value is added at the place that a table of numbers from 1 gives it; 0 drops it."""
+
+    name = "scatter"
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """One scatter, to a row for each copy; what is dropped goes to the row's first entry."""
+        (values,) = inputs
+        size, length, table = len(values), 1 + prod(params["shape"]), np.asarray(params["table"])
+        rows = 1 + length * np.arange(size).reshape(size, *(1,) * table.ndim)
+        return op.forward(values, table=table + rows, shape=(size, length))[:, 1:].reshape(size, *params["shape"])
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """As for the movement, seen from the other side."""
+        return [tuple((o, i) for i, o in _aligned(params["table"], outputs[0]))]
+
+
+class Writing(Family):
+    """Entries of the second input go to places in the first, be they set there or added to what is there."""
+
+    name = "writing"
+
+    def places(self, shape: Shape, params: dict[str, Any]) -> Any:
+        """The flat indices of the entries that are written to, in the shape of what is written."""
+        return np.asarray(np.arange(prod(shape)).reshape(shape)[params["index"]])
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Write to the copies made flat, at the same places in each."""
+        x, v = inputs
+        if not batched[0]:
+            x = np.broadcast_to(x, (_copies(inputs, batched), *np.shape(x)))
+        places = self.places(x.shape[1:], params)
+        v = _lift(v, places.ndim, 1) if batched[1] else v
+        return op.forward(_rows(x), v, index=(slice(None), places)).reshape(x.shape)
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """All axes of the first input; of the second those whose coordinates agree wherever it is written to."""
+        places = self.places(shapes[0], params)
+        written = np.broadcast_to(_lift(np.arange(prod(shapes[1])).reshape(shapes[1]), places.ndim, 0), places.shape)
+        return [tuple((a, a) for a in range(len(shapes[0]))), _agreeing(places, shapes[0], written, shapes[1])]
+
+
+class ViewWriting(Writing):
+    """Writing to the view that steps, ops with their parameters, make of the first input; its dtype stays."""
+
+    def places(self, shape: Shape, params: dict[str, Any]) -> Any:
+        """The view that the steps make of the entries' own flat indices."""
+        return np.asarray(follow(np.arange(prod(shape)).reshape(shape), params["steps"]))
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Set the entries by their indices."""
+        (x, v), index_set = inputs, TABLE["index_set"]
+        return super().batch(cast("Op", index_set), (x, np.asarray(v, x.dtype)), batched, params)
+
+
+class Lookup(Family):
+    """Each entry of the last input is looked up by itself, in all of the others, and becomes an entry or a slice."""
+
+    name = "lookup"
+
+    def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """One call, unless the copies differ in where they look."""
+        return super().batch(op, inputs, batched, params) if any(batched[:-1]) else op.forward(*inputs, **params)
+
+    def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
+        """All axes of the last input."""
+        return [*[()] * (len(shapes) - 1), tuple((a, a) for a in range(len(shapes[-1])))]
 
 
 class Stacked(Family):
@@ -240,14 +333,10 @@ class Stacked(Family):
 
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """Leading axes are aligned, but where an axis of length 1 is repeated."""
-        if any(len(s) < 2 for s in shapes):
-            return [()] * len(shapes)
-        lead = max(len(s) for s in shapes) - 2
-        common = np.broadcast_shapes(*[s[:-2] for s in shapes])
-        return [
-            tuple((lead - (len(s) - 2) + i, i) for i in range(len(s) - 2) if s[i] == common[lead - (len(s) - 2) + i])
-            for s in shapes
-        ]
+        leading = [s[:-2] for s in shapes]
+        common = np.broadcast_shapes(*leading)
+        n = len(common)
+        return [tuple((n - len(s) + i, i) for i in range(len(s)) if s[i] == common[n - len(s) + i]) for s in leading]
 
 
 class MatrixProduct(Stacked):
@@ -258,11 +347,9 @@ class MatrixProduct(Stacked):
 
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """As for stacked matrices, and the two outer axes."""
-        pairs = super().dependence(op, shapes, params, outputs)
-        if any(len(s) < 2 for s in shapes):
-            return pairs
-        n, (a, b) = len(outputs[0]), shapes
-        return [(*pairs[0], (n - 2, len(a) - 2)), (*pairs[1], (n - 1, len(b) - 1))]
+        (of_a, of_b), n, (a, b) = super().dependence(op, shapes, params, outputs), len(outputs[0]), shapes
+        row, column = n - min(len(b), 2), n - 1
+        return [(*of_a, (row, len(a) - 2)) if len(a) > 1 else of_a, (*of_b, (column, len(b) - 1)) if len(b) > 1 else of_b]
 
     def flops(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> Flops:
         """2 m n k for each (m, k) @ (k, n) of the stack, a product and a sum per term; and again for the rule of each input."""
@@ -320,15 +407,45 @@ class Composite(Family):
     name = "composite"
 
 
+def _copies(inputs: Sequence[Any], batched: Sequence[bool]) -> int:
+    """How many there are."""
+    return next(len(x) for x, b in zip(inputs, batched, strict=True) if b)
+
+
+def _rows(x: Any) -> Any:
+    """Each copy as one row."""
+    return x.reshape(len(x), prod(x.shape[1:]))
+
+
 def _lift(x: Any, ndim: int, lead: int) -> Any:
-    """`x` with `lead` leading axes kept, and axes of length 1 put behind them until `ndim` follow."""
-    missing = ndim - (x.ndim - lead)
-    return x.reshape(x.shape[:lead] + (1,) * missing + x.shape[lead:])
+    """`x` with `lead` leading axes kept, and axes of length 1 put in (or left out) behind them until `ndim` follow."""
+    rest = x.shape[lead:]
+    return x.reshape(x.shape[:lead] + ((1,) * ndim + rest)[len(rest) :])
+
+
+def _aligned(table: Any, shape: Shape) -> Pairs:
+    """The axes of `table` and of `shape` that agree, where the table gives flat indices in `shape`, counted from 1."""
+    table = np.asarray(table)
+    kept = np.flatnonzero(table)
+    return _agreeing(kept, table.shape, table.ravel()[kept] - 1, shape)
+
+
+def _agreeing(here: Any, shape: Shape, there: Any, other: Shape) -> Pairs:
+    """The axes of `shape` and `other` whose coordinates agree in all these pairs of flat indices; of none, no axes."""
+    if not np.size(here):
+        return ()
+    one, two = (np.unravel_index(np.ravel(k), s) if s else () for k, s in ((here, shape), (there, other)))
+    return tuple((o, i) for o, a in enumerate(one) for i, b in enumerate(two) if np.array_equal(a, b))
 
 
 def _entries(shapes: Sequence[Shape]) -> int:
     """Entries of all these arrays together."""
     return sum(map(prod, shapes))
+
+
+def _shape(shape: Any) -> Shape:
+    """`shape` as a tuple."""
+    return tuple(shape) if np.ndim(shape) else (int(shape),)
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.engine.domains import integers
-from gradcheck_cli.engine.ops.define import composite, general, movement
+from gradcheck_cli.engine.ops.define import composite, lookup, movement, writing
 from gradcheck_cli.engine.ops.elementwise import mul
 from gradcheck_cli.engine.ops.shape import reshape, sum_to
 
@@ -51,8 +51,12 @@ SETTING = (
     "(2, 3), (..., 1), ()",
     "(4,), [0, 2], (2,)",
     "(4,), [1, 1, 3], (3,)",
+    "(3,), [[0, 0], [-1, 0]], (2, 1)",
+    "(2, 3), [True, False], ()",
+    "(2, 3, 2), ([0, 0], ..., [1, 1]), (2, 1)",
+    "(2, 3), (None, 1), (1, 3)",
 )
-index_set = general(
+index_set = writing(
     "index_set(x, index, v)",
     x=lambda g, index: index_set(g, index, 0.0),
     v=lambda g, index, x_shape, v_shape: _fitted(mul(g[index], _last_writers(x_shape, index)), v_shape),
@@ -63,7 +67,7 @@ index_set = general(
 index_add = composite(
     "index_add(x, index, v)", "x v", lambda x, index, v: index_set(x, index, index_get(x, index) + v), calls=SETTING
 )
-add_at = general(
+add_at = writing(
     "add_at(x, index, v)",
     x=lambda g: g,
     v=lambda g, index, v_shape: sum_to(g[index], v_shape),
@@ -82,7 +86,7 @@ take_along_axis = movement(
     forward=lambda arr, indices, axis: np.take_along_axis(arr, np.asarray(indices), axis),
     calls=("(2, 3), [[0], [2]], axis=1", "(3,), [2, 0, 0]", "(2, 3), [[1, 0, 1]], axis=0", "(4,), [3, 0], axis=None"),
 )
-one_hot = general(
+one_hot = lookup(
     "one_hot(i, n)",
     i=None,
     forward=lambda i, n: (np.asarray(i)[..., None] == np.arange(n)).astype(np.float64),

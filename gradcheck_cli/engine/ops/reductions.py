@@ -9,7 +9,7 @@ import numpy as np
 from gradcheck_cli.engine.domains import away_from, distinct
 from gradcheck_cli.engine.families import _axes
 from gradcheck_cli.engine.operators import Operand
-from gradcheck_cli.engine.ops.define import along, composite, general, reduction, rescaling
+from gradcheck_cli.engine.ops.define import along, composite, lookup, reduction, rescaling
 from gradcheck_cli.engine.ops.elementwise import abs, exp, sign, where
 from gradcheck_cli.engine.ops.shape import broadcast_to, concatenate, diagonal, flip, ravel, reshape, scatter, stack
 
@@ -334,7 +334,7 @@ def _stable(function: Any) -> Any:
 ORDERING = ("(5,)", "(2, 3)", "(3, 2), axis=0", "(2, 2), axis=None")
 sort = along("sort(a, axis=-1)", a=_sort_rule, forward=_stable(lambda a, **k: np.sort(a, **k)), at=distinct, calls=ORDERING)
 argsort = along("argsort(a, axis=-1)", a=None, forward=_stable(lambda a, **k: np.argsort(a, **k)), at=distinct, calls=ORDERING)
-searchsorted = general(
+searchsorted = lookup(
     "searchsorted(a, v, side='left')",
     a=None,
     v=None,

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck_cli.engine.ops.define import composite, general, joining, movement
+from gradcheck_cli.engine.families import _shape
+from gradcheck_cli.engine.ops.define import composite, joining, movement, scattering, summing_to
 from gradcheck_cli.engine.ops.elementwise import mul
 
 
@@ -18,7 +19,7 @@ def _gather(x: Any, table: Any) -> Any:
 def _scatter(values: Any, table: Any, shape: Any) -> Any:
     """The transpose of `_gather`: each value is added at the place that `table` names."""
     flat = np.zeros(int(np.prod(shape)) + 1, np.asarray(values).dtype)
-    np.add.at(flat, table, values)
+    np.add.at(flat, np.ravel(table), np.ravel(values))  # NumPy is much faster along one axis
     return flat[1:].reshape(shape)
 
 
@@ -28,7 +29,7 @@ gather = movement(
     forward=_gather,
     calls=("(4,), [1, 0, 4, 4]",),
 )
-scatter = general(
+scatter = scattering(
     "_scatter(values, table, shape)",
     values=lambda g, table: gather(g, table),
     forward=_scatter,
@@ -75,7 +76,7 @@ broadcast_to = movement(
 
 def _sum_to(x: Any, shape: Any) -> Any:
     """Sum over the axes that broadcasting an array of `shape` to x's shape would have repeated."""
-    shape = (int(shape),) if np.ndim(shape) == 0 else tuple(shape)
+    shape = _shape(shape)
     x = np.asanyarray(x)
     lead = x.ndim - len(shape)
     if lead < 0 or any(n not in (1, x.shape[lead + i]) for i, n in enumerate(shape)):
@@ -84,7 +85,7 @@ def _sum_to(x: Any, shape: Any) -> Any:
     return np.sum(x, axis=(*range(lead), *ones), keepdims=False).reshape(shape)
 
 
-sum_to = general(
+sum_to = summing_to(
     "sum_to(x, shape)",
     x=lambda g, x_shape: broadcast_to(g, x_shape),
     forward=_sum_to,

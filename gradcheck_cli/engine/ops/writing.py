@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck_cli.engine.ops.define import elementwise, general
+from gradcheck_cli.engine.ops.define import elementwise, view_writing
 from gradcheck_cli.engine.ops.elementwise import zeros_like
 from gradcheck_cli.engine.views import as_writable, follow
 
@@ -40,7 +40,7 @@ def _copy_slices(x: Any, v: Any, steps: Any, axes: Any = None) -> Any:
     return y
 
 
-copy_slices = general(
+copy_slices = view_writing(
     "_copy_slices(x, v, steps, axes=None)",
     x=lambda g, steps, axes: copy_slices(g, 0.0, steps, axes),
     v=lambda g, steps: follow(g, steps),
