@@ -15,13 +15,11 @@ from gradcheck_cli.spec.build import problem_at
 from gradcheck_cli.spec.loader import loads
 
 
-def problem(inputs: str, forward: str, backward: str, constants: str = "{}") -> Problem:
+def problem(inputs: str, forward: str, gradients: list[str], first: str = "") -> Problem:
     text = "".join(f"      {line}\n" for line in forward.splitlines())
-    rule = "".join(f"      {line}\n" for line in backward.splitlines())
-    file = loads(
-        f"version: 1\nfunctions:\n  f:\n    inputs: {inputs}\n    constants: {constants}\n"
-        f"    forward: |\n{text}    backward: |\n{rule}"
-    )
+    rule = f"      g = {first or gradients[0]}\n      return {', '.join(['g', *gradients[1:]])}\n"
+    outputs = "    outputs: [a, b]\n" if "return a, b" in forward else ""
+    file = loads(f"version: 1\nfunctions:\n  f:\n    inputs: {inputs}\n{outputs}    forward: |\n{text}    backward: |\n{rule}")
     spec = file.functions["f"]
     return problem_at(file, spec, spec.cases[0], {})
 
@@ -50,47 +48,47 @@ def without(monkeypatch: Any, problem: Problem) -> CheckResult:
 
 # sin has entries whose slope is nearly zero, which no cheap difference settles.
 X, LONG = "{shape: [900]}", "{shape: [900], uniform: [1, 2]}"
+SINE = "return sin(x * w)"
+OF_X, OF_W = "grad * cos(x * w) * w", "grad * cos(x * w) * x"
 NARROW = {
-    "one input": (f"{{x: {X}}}", "return sin(x)", "return grad * cos(x)"),
-    "a longer way": (f"{{x: {X}}}", "a = sin(x) * 0.5\nreturn exp(a) * 2.0", "return grad * out * 0.5 * cos(x)"),
-    "another input along the axis": (
-        f"{{x: {X}, w: {LONG}}}",
-        "return sin(x * w)",
-        "return grad * cos(x * w) * w, grad * cos(x * w) * x",
-    ),
+    "one input": (f"{{x: {X}}}", "return sin(x)", ["grad * cos(x)"]),
+    "a longer way": (f"{{x: {X}}}", "a = sin(x) * 0.5\nreturn exp(a) * 2.0", ["grad * out * 0.5 * cos(x)"]),
+    "another input along the axis": (f"{{x: {X}, w: {LONG}}}", SINE, [OF_X, OF_W]),
     "a constant input along the axis": (
         "{x: {shape: [900]}, w: {shape: [900], requires_grad: false}}",
         "return sin(x) * w + w",
-        "return grad * cos(x) * w",
+        ["grad * cos(x) * w"],
     ),
     "an input of another axis": (
         "{x: {shape: [600, 2]}, w: {shape: [2], uniform: [1, 2]}}",
-        "return sin(x * w)",
-        "return grad * cos(x * w) * w, sum(grad * cos(x * w) * x, axis=0)",
+        SINE,
+        [OF_X, f"sum({OF_W}, axis=0)"],
     ),
     "rows": (
         "{x: {shape: [400, 3]}}",
         "return sin(x) * sum(x * x, axis=1, keepdims=True)",
-        "return grad * cos(x) * sum(x * x, axis=1, keepdims=True) + 2 * x * sum(grad * sin(x), axis=1, keepdims=True)",
+        ["grad * cos(x) * sum(x * x, axis=1, keepdims=True) + 2 * x * sum(grad * sin(x), axis=1, keepdims=True)"],
     ),
-    "the axis moves": ("{x: {shape: [3, 400]}}", "return sin(x).T", "return grad.T * cos(x)"),
-    "several outputs": (f"{{x: {X}}}", "return sin(x), 2.0 * cos(x)", "return grad_out0 * cos(x) - 2.0 * grad_out1 * sin(x)"),
-    "the axis is gone from another output": (
-        "{x: {shape: [900]}}",
-        "return sin(x), 3.0",
-        "return grad_out0 * cos(x)",
+    "the axis moves": ("{x: {shape: [3, 400]}}", "return sin(x).T", ["grad.T * cos(x)"]),
+    "several outputs": (
+        f"{{x: {X}}}",
+        "a = sin(x)\nb = 2.0 * cos(x)\nreturn a, b",
+        ["grad_a * cos(x) - 2.0 * grad_b * sin(x)"],
     ),
 }
+"""Inputs, forward, and the gradients."""
+WRONG = {"rows": 3, "several outputs": 2}
+"""Entries that a change of one entry of the gradient makes wrong, where it is not one."""
 WHOLE = {
-    "it asks for the shape": (f"{{x: {X}}}", "return sin(x) / x.shape[0]", "return grad * cos(x) / x.shape[0]"),
-    "it asks for the length": (f"{{x: {X}}}", "return sin(x) / len(x)", "return grad * cos(x) / len(x)"),
-    "it asks for the size": (f"{{x: {X}}}", "return sin(x) / size(x)", "return grad * cos(x) / x.size"),
-    "an array of that length is made": (f"{{x: {X}}}", "return sin(x) * arange(900)", "return grad * cos(x) * arange(900)"),
-    "entries are held": (f"{{x: {X}}}", "return sin(x) * stop_gradient(x)", "return grad * cos(x) * x"),
+    "it asks for the shape": (f"{{x: {X}}}", "return sin(x) / x.shape[0]", ["grad * cos(x) / x.shape[0]"]),
+    "it asks for the length": (f"{{x: {X}}}", "return sin(x) / len(x)", ["grad * cos(x) / len(x)"]),
+    "it asks for the size": (f"{{x: {X}}}", "return sin(x) / size(x)", ["grad * cos(x) / x.size"]),
+    "an array of that length is made": (f"{{x: {X}}}", "return sin(x) * arange(900)", ["grad * cos(x) * arange(900)"]),
+    "entries are held": (f"{{x: {X}}}", "return sin(x) * stop_gradient(x)", ["grad * cos(x) * x"]),
     "an integer input along the axis": (
         "{x: {shape: [900]}, k: {shape: [900], integers: [1, 4]}}",
         "return sin(x) * k",
-        "return grad * cos(x) * k",
+        ["grad * cos(x) * k"],
     ),
 }
 
@@ -117,13 +115,10 @@ def test_what_may_depend_on_the_length_runs_as_a_whole(name, narrowed):
 @pytest.mark.parametrize("name", NARROW)
 @pytest.mark.parametrize("factor", ["1.000001", "-1.0"])
 def test_a_wrong_entry_is_found(name, factor, narrowed):
-    inputs, forward, backward = NARROW[name]
-    first, *rest = backward.removeprefix("return ").split(", grad")
-    index = "(5,)" if "[900]" in inputs else "(5, 1)" if "[3, 400]" not in inputs else "(1, 5)"
-    lines = [
-        f"g = {first}",
-        f"return {', '.join([f'index_set(g, {index}, {factor} * g[{index}])', *('grad' + r for r in rest)])}",
-    ]
-    result = check(problem(inputs, forward, "\n".join(lines)))
+    inputs, forward, gradients = NARROW[name]
+    index = "(5,)" if "[900]" in inputs else "(1, 5)" if "[3, 400]" in inputs else "(5, 1)"
+    result = check(
+        problem(inputs, forward, gradients, f"index_set({gradients[0]}, {index}, {factor} * ({gradients[0]})[{index}])")
+    )
     assert result.verdict == "fail"
-    assert result.inputs[0].wrong == 1
+    assert result.inputs[0].wrong == WRONG.get(name, 1)
