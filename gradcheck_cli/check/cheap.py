@@ -93,7 +93,7 @@ class CheapTest:
     def run(self) -> Array:
         """Try columns together where they do not meet in an output, then those that are left one by one."""
         rung = self._plan()
-        for r, columns in self._by_rung(rung):
+        for r, columns in self._by_rung(rung) if self.d.costly else ():
             sets = [columns[k] for k in groups(self.a[columns] != 0)]
             sets = [group for group in sets if len(group) > 1]
             if sets:

@@ -216,7 +216,7 @@ class _Check:
 
     def _look_elsewhere(self, pulled: Pulled, outputs: Outputs) -> None:
         """Ask whether the rule heeds where it is; where it does not, that is what is wrong with its values."""
-        found = check_elsewhere(self.problem, pulled, outputs, self.inputs)
+        found = check_elsewhere(self.problem, pulled, outputs, self.inputs, list(self.structure.gradients.values()))
         kept = {f.input_name for f in found if f.code == "GC116"}
         self.findings = [f for f in self.findings if f.code != "GC201" or f.input_name not in kept] + found
         if self.answers is not None and overall(self.findings) == "pass":

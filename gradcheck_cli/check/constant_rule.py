@@ -29,15 +29,22 @@ STEADY, APART = 1e-4, 1e-3
 differences at these steps, and a factor of ten apart."""
 
 
-def check_elsewhere(problem: Problem, pulled: Pulled, outputs: Outputs, results: Sequence[InputResult]) -> list[Finding]:
+def check_elsewhere(
+    problem: Problem,
+    pulled: Pulled,
+    outputs: Outputs,
+    results: Sequence[InputResult],
+    known: Sequence[Array | None] = (),
+) -> list[Finding]:
     """A finding for the first input whose gradient is bit for bit the same a few percent away, where the slope is another.
 
     At a kink, where many values would do, the rule is wrong for it. Where it is right at this point, the finding is a note.
     Where it is wrong, the finding says so only if it is the gradient of the point at which the rule was used before.
+    `known`: the gradients for the dense cotangent, where the rule need not be asked for them any more.
     """
     v = dense_cotangent(outputs.size)
     try:
-        base = [None if g is None else np.array(g) for g in pulled.vjp(outputs.cotangents(v))]
+        base = [None if g is None else np.array(g) for g in known or pulled.vjp(outputs.cotangents(v))]
     except RuleError as error:
         return [broken(error, problem)]
     found = used_at(problem, outputs, v, AFTER)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,10 +54,13 @@ def dense_tangent(size: int) -> Array:
     return _dense(size, 2**0.5 - 1)
 
 
+@lru_cache(maxsize=4)
 def _dense(size: int, irrational: float) -> Array:
+    """Nobody may write into it."""
     spread = fraction((np.arange(size) + 1) * irrational)
     signs = np.where(fraction(spread * 5) < 0.5, -1.0, 1.0)
     vector: Array = signs * (0.5 + spread)
+    vector.setflags(write=False)
     return vector
 
 
@@ -111,16 +115,16 @@ def check_linearity(
     return found
 
 
-def adds_up(outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed, gradients: Mapping[int, Any]) -> bool:
+def adds_up(outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed, gradients: dict[int, Any]) -> bool:
     """Whether the gradients for the dense cotangent, by the inputs' positions, are the sums of the claimed rows.
 
     What is known to be linear need be asked no more than that.
     """
     v = dense_cotangent(outputs.size)
     for i, c in coordinates.items():
-        if c.complete and gradients[i] is not None:
-            rows = claimed.jacobians[i]
-            one = Sum(c.project(gradients[i][None])[0], c.combined(v, rows), c.combined(np.abs(v), np.abs(rows)))
+        g, rows = gradients[i], claimed.jacobians[i]
+        if c.complete and g is not None:
+            one = Sum(c.project(g[None])[0], c.combined(v, rows), c.combined(np.abs(v), np.abs(rows)))
             if not np.all(one.error <= ADDITIVITY["float64"] * np.max(one.size, initial=0.0)):
                 return False
     return True

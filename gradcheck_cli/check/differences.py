@@ -20,6 +20,8 @@ PROBE = np.array([-0.9713, -0.7402, -0.5331, -0.2718, 0.0, 0.2239, 0.4917, 0.762
 """Where the noise is probed: nine points that are not equispaced, so that no regular error can hide in their fit."""
 CHUNK_NUMBERS = 1_000_000
 """Perturbed copies are evaluated in chunks of at most so many numbers."""
+FEW_NUMBERS = 2**12
+"""Of copies of each column that are evaluated at once: calling NumPy costs more than they do."""
 PIECE = 2**15
 """Entries are looked at so many at a time, for what is made on the way to stay in the cache."""
 LOST = (ValueError, ArithmeticError, np.linalg.LinAlgError, GradcheckError)
@@ -107,6 +109,8 @@ class Differences:
         probes = self._probes(2.0**-17, self.scale) if few else still[:0]
         values = self.values_at(coordinates.displaced(np.concatenate([still, probes])))
         self.f0 = values[0]
+        self.costly = not batched or coordinates.size * max(coordinates.flat.size, len(self.f0)) > FEW_NUMBERS
+        """Whether evaluations are worth saving: not where they are made at once, of a few numbers."""
         self._probed = values[2:] if few else None
         """The outputs at the probes of the wider window, where copies are evaluated all at once and a few more cost nothing."""
         self.narrower: Callable[[Coordinates, Array, Array], tuple[Differences, Array] | None] | None = None
