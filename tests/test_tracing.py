@@ -152,7 +152,7 @@ def test_compositions(steps, square, seed):
         assume(False)
     found = traced(function, [x], [True])
     assert found is not None
-    np.testing.assert_array_equal(found[0].data, expected)
+    np.testing.assert_array_equal(found[0].array, expected)
     assert_kept(function, [x], found)
     if found[0].linear:
         assert is_linear(lambda values: as_tuple(function(values[0])), [x], rng)
@@ -276,7 +276,7 @@ def test_rules_of_specs(path):
             assert known.linear, name
         found = known._rule
         small = sum(x.value.size for x in problem.inputs) <= 60
-        if found is None or not small or not all(g is not None and np.isfinite(g.data).all() for g in found.values()):
+        if found is None or not small or not all(g is not None and np.isfinite(g.array).all() for g in found.values()):
             continue
 
         def rule(*some: Any, gs: Any = gs, kept: Any = outputs.kept, pulled: Any = pulled) -> Any:
@@ -284,7 +284,7 @@ def test_rules_of_specs(path):
             return tuple(pulled.vjp(list(given.values())))
 
         own = {k: number for number, k in enumerate(outputs.kept)}
-        told = [Traced(g.data, {own[k]: pairs for k, pairs in g.aligned.items()}, g.linear) for g in found.values()]
+        told = [Traced(g.array, {own[k]: pairs for k, pairs in g.aligned.items()}, g.linear) for g in found.values()]
         assert_kept(rule, [gs[k] for k in own], told)
         if known.linear and all(gs[k].dtype == np.float64 for k in own):
             assert is_linear(lambda values, rule=rule: rule(*values), [gs[k] for k in own], rng), name
@@ -309,6 +309,6 @@ def test_forwards_of_specs(path):
             return tuple(found[k] for k in kept)
 
         own = {i: number for number, i in enumerate(places)}
-        told = [Traced(y.data, {own[i]: p for i, p in y.aligned.items()}, y.linear) for y in (found[k] for k in outputs.kept)]
+        told = [Traced(y.array, {own[i]: p for i, p in y.aligned.items()}, y.linear) for y in (found[k] for k in outputs.kept)]
         with suppress(np.linalg.LinAlgError, SpecError):  # a matrix that is not definite any more
             assert_kept(forward, arrays, told)

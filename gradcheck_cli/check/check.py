@@ -164,7 +164,7 @@ class _Check:
     def _judge(self, pulled: Pulled, outputs: Outputs, before: Sequence[Array | None] | None) -> None:
         """The contract; then, input by input, the values."""
         problem = self.problem
-        if outputs.size and problem.python:
+        if outputs.size and problem.python and pulled.many is None:  # a rule that is made of ops keeps nothing
             impure, self.answers = check_purity(problem, pulled, outputs, before)
             self.findings += impure
             self.backward += 12
@@ -250,7 +250,9 @@ class _Check:
         if any(wider.dtype != other.value.dtype for wider, other in zip(arrays, problem.inputs, strict=True)):
             problem.primal(*map(np.array, arrays))  # what it raises in double precision only is not for lack of a definition
         evaluate = Evaluator(problem.primal, problem.batched_primal, arrays, i, outputs.kept, outputs.size)
-        d = Differences(lambda copies: coordinates.look(evaluate(copies)), coordinates, problem.batched_primal is not None)
+        if problem.python:
+            evaluate.doubt_batches(arrays[i])
+        d = Differences(lambda copies: coordinates.look(evaluate(copies)), coordinates, evaluate.batched is not None)
         d.narrower = Narrower(problem, self.structure, outputs, arrays, i)
         witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER

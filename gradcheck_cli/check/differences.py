@@ -285,13 +285,25 @@ class Evaluator:
         self.alone = 0
         """Copies that ran one by one."""
 
+    def doubt_batches(self, base: Array) -> None:
+        """Evaluate one by one, unless a batch gives what the forward does, but for rounding: of what is not known to be made of
+        ops only.
+        """
+        if self.batched is not None:
+            try:
+                found, alone = self._together(np.stack([base, base])), self._one(np.array(base))
+                size = np.nanmax(np.abs(alone), initial=0.0)
+                agree = np.allclose(found, alone, rtol=1e-12, atol=1e-12 * size, equal_nan=True)
+            except LOST:
+                agree = False
+            if not agree:
+                self.batched = None
+
     def __call__(self, copies: Array) -> Array:
         """(copies, *shape) -> (copies, numbers); NaN where the forward is not defined."""
         if self.batched is not None:
-            flags = [k == self.position for k in range(len(self.arrays))]
             try:
-                found = self.batched([copies if f else a for a, f in zip(self.arrays, flags, strict=True)], flags)
-                return np.concatenate([_rows(found[k]) for k in self.kept], axis=1)
+                return self._together(copies)
             except LOST:
                 pass  # one copy spoils the batch: each on its own
         self.alone += len(copies)
@@ -299,6 +311,12 @@ class Evaluator:
         for row, moved in zip(rows, copies, strict=True):
             row[:] = self._one(moved)
         return rows
+
+    def _together(self, copies: Array) -> Array:
+        assert self.batched is not None
+        flags = [k == self.position for k in range(len(self.arrays))]
+        found = self.batched([copies if f else a for a, f in zip(self.arrays, flags, strict=True)], flags)
+        return np.concatenate([_rows(found[k]) for k in self.kept], axis=1)
 
     def _one(self, moved: Array) -> Array | float:
         given = [moved if k == self.position else np.array(a) for k, a in enumerate(self.arrays)]

@@ -12,13 +12,16 @@ import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent
-from gradcheck_cli.check.problem import Input, Problem, Pulled, Settings
+from gradcheck_cli.check.differences import LOST
+from gradcheck_cli.check.problem import ForwardError, Input, Problem, Pulled, Settings
 from gradcheck_cli.engine.backward import grad, grad_of_copies, grad_of_lifted, made_of_ops
+from gradcheck_cli.engine.batching import batched, noting_loops
 from gradcheck_cli.engine.counts import count_graph
 from gradcheck_cli.engine.modes import enable_grad, no_grad
+from gradcheck_cli.engine.operators import Lifted
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
-from gradcheck_cli.engine.tracing import Traced, as_traced, source
+from gradcheck_cli.engine.tracing import Traced, as_traced, source, traced
 from gradcheck_cli.errors import EngineError, MissingExtraError, RuleError, SpecError
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ def as_outputs(result: Any) -> tuple[Any, ...]:
     """A function's result as a tuple of outputs. Raises TypeError for what is no array."""
     outputs = tuple(result) if isinstance(result, tuple | list) else (result,)
     for y in outputs:
+        if isinstance(y, Lifted):
+            continue
         if not isinstance(y, Tensor) and np.asarray(y).dtype.kind not in "biufc":
             raise TypeError(f"the outputs must be arrays or tensors of numbers, but one is a {type(y).__name__}")
         if np.ma.is_masked(y):
@@ -38,22 +43,22 @@ def as_outputs(result: Any) -> tuple[Any, ...]:
     return outputs
 
 
-def plain(function: Callable[..., Any]) -> Callable[..., tuple[Array, ...]]:
-    """A function of tensors as one of arrays, which records nothing.
+def plain(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
+    """A function of tensors as one of arrays, or lifted values, which records nothing.
 
     The tensors share the arrays' memory, so that a function that changes its inputs is found out.
     """
 
-    def run(*arrays: Array) -> tuple[Array, ...]:
+    def run(*arrays: Any) -> tuple[Any, ...]:
         try:
             with no_grad():
-                outputs = as_outputs(function(*map(Tensor._wrap, arrays)))
+                outputs = as_outputs(function(*[a if isinstance(a, Lifted) else Tensor._wrap(a) for a in arrays]))
         except TypeError as error:
             if "'Tensor' does not support ufuncs" not in str(error):
                 raise
             hint = "called with tensors, on which NumPy's functions do not work; use gradcheck_cli.ops, or pass backward="
             raise TypeError(hint) from error
-        return tuple(y.data if isinstance(y, Tensor) else np.asarray(y) for y in outputs)
+        return tuple(y if isinstance(y, Lifted) else y.data if isinstance(y, Tensor) else np.asarray(y) for y in outputs)
 
     return run
 
@@ -63,7 +68,43 @@ def tensor_problem(name: str, inputs: Sequence[Input], function: Callable[..., A
     primal = plain(function)
     with suppress(Exception, SystemExit):  # The check runs the forward itself, and reports what it raises.
         primal = freeze(primal, *[np.array(x.value) for x in inputs])
-    return engine_problem(name, inputs, function, primal=primal, forward=function, **rest)
+    many = ManyAtOnce(primal)
+    return engine_problem(
+        name,
+        inputs,
+        function,
+        primal=primal,
+        forward=function,
+        batched_primal=many,
+        looped=many.looped,
+        traced=lambda moving: traced(primal, [x.value for x in inputs], moving),
+        **rest,
+    )
+
+
+class ManyAtOnce:
+    """A function of arrays on many copies at once, as `Problem.batched_primal`: op by op."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.looped: set[str] = set()
+        """The ops that ran copy by copy."""
+        self.refused = False
+        """Whether the function is known not to take a batch."""
+
+    def __call__(self, arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
+        """Raises what `differences.LOST` names, where each copy has to run alone."""
+        if self.refused:
+            raise ForwardError("the function does not take many copies at once")
+        try:
+            with noting_loops(self.looped):
+                found: Sequence[Array] = batched(self.function, arrays, flags)
+        except LOST:
+            raise
+        except Exception as error:  # such as a way that depends on values, or a NumPy function of tensors
+            self.refused = True
+            raise ForwardError(str(error)) from error
+        return found
 
 
 def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> Callable[[Sequence[Array]], Pulled]:

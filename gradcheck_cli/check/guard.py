@@ -62,12 +62,14 @@ class Guard:
         return [Finding("GC608", f"{' and '.join(calls)} wrote to the standard output or error", self._unguarded.location)]
 
     def _guarded(self, problem: Problem) -> Problem:
-        forward, second = problem.forward, problem.second
+        forward, second, many, trace = problem.forward, problem.second, problem.batched_primal, problem.traced
         return replace(
             problem,
             primal=lambda *arrays: self._forward(problem.primal, *map(_as_array, arrays)),
             pullback=lambda arrays: self._pullback(problem, arrays),
             forward=forward and (lambda *tensors: self._forward(forward, *tensors)),
+            batched_primal=many and (lambda *given: self._forward(many, *given)),
+            traced=trace and (lambda moving: self._forward(trace, moving)),
             second=second and (lambda: self._guarded(second())),
         )
 
@@ -86,6 +88,8 @@ class Guard:
             raise
         except RAISED as error:
             raise RuleError("raised", f"recording the forward raised {said(error)}") from error
+        if pulled.many is not None:  # made of ops: no code of the user's runs in it
+            return pulled
         return pulled._replace(vjp=lambda cotangents: self._pulled(problem.inputs, pulled, cotangents))
 
     def _pulled(self, inputs: Sequence[Input], pulled: Pulled, cotangents: Sequence[Array]) -> Sequence[Array | None]:

@@ -51,7 +51,7 @@ class Structure:
     @cached_property
     def gradients(self) -> dict[int, Array | None]:
         """What the rule gives for the dense cotangent, by the inputs' positions, where it can be followed."""
-        return {i: None if g is None else g.data for i, g in (self._rule or {}).items()}
+        return {i: None if g is None else g.array for i, g in (self._rule or {}).items()}
 
     def forward_apart(self, i: int, axis: int, axes: Sequence[int]) -> bool:
         """Whether, in the forward, entries of different indices along an axis of input `i` and the outputs' axes never meet."""
@@ -65,7 +65,7 @@ class Structure:
         uses but the entry of its own index, None for an input that is used as a whole: the forward can then run on some of the
         indices only. None where that is not known.
         """
-        found = self._every_input
+        found = None if self.problem.python else self._every_input  # of Python code nobody knows what it asks of a shape
         if found is None or any(y.trace.measured for y in found):
             return None
         if not all(y.aligned.get(i) is None or (p, axis) in y.aligned[i] for y, p in zip(found, axes, strict=True)):
@@ -81,7 +81,7 @@ class Structure:
     def rule_apart(self, i: int, axis: int, axes: Sequence[int]) -> bool:
         """The same of the rule; not where a gradient is not finite, as zero times that is not zero."""
         g = None if self._rule is None else self._rule[i]
-        if self._rule is None or (g is not None and not np.isfinite(g.data).all()):
+        if self._rule is None or (g is not None and not np.isfinite(g.array).all()):
             return False
         found = [None if g is None else g.aligned.get(k) for k in self.outputs.kept]
         return all(pairs is None or (axis, p) in pairs for pairs, p in zip(found, axes, strict=True))

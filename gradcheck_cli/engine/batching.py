@@ -27,12 +27,12 @@ class Batched(Lifted):
     """An array whose leading axis counts copies; `shape` is that of one copy."""
 
     __slots__ = ()
-    data: np.ndarray[Any, Any]
+    array: np.ndarray[Any, Any]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one copy."""
-        shape: tuple[int, ...] = self.data.shape[1:]
+        shape: tuple[int, ...] = self.array.shape[1:]
         return shape
 
     def apply(self, op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -42,9 +42,9 @@ class Batched(Lifted):
         if NOTES.looped is not None and (differ or not op.family.batches):
             NOTES.looped.add(op.name)
         if differ:
-            y = _one_by_one(op, inputs, params, len(self.data))
+            y = _one_by_one(op, inputs, params, len(self.array))
         else:
-            y = op.family.batch(op, [x.data if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
+            y = op.family.batch(op, [x.array if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
         return tuple(map(Batched, y)) if isinstance(y, tuple | list) else Batched(y)
 
 
@@ -69,12 +69,12 @@ def batched(function: Callable[..., Any], arrays: Sequence[Any], flags: Sequence
 
 def spread(value: Any, size: int) -> np.ndarray[Any, Any]:
     """A result's array of copies; one that no batched input reached is the same in every copy."""
-    return value.data if type(value) is Batched else np.broadcast_to(value, (size, *np.shape(value)))
+    return value.array if type(value) is Batched else np.broadcast_to(value, (size, *np.shape(value)))
 
 
 def _copy(value: Any, k: int) -> Any:
     if type(value) is Batched:
-        return value.data[k]
+        return value.array[k]
     return type(value)(_copy(v, k) for v in value) if isinstance(value, tuple | list) else value
 
 

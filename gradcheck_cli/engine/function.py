@@ -165,7 +165,7 @@ class Context:
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep inputs, outputs or intermediate tensors for backward."""
         for t in tensors:
-            if t is not None and not isinstance(t, Tensor):
+            if t is not None and not isinstance(t, Tensor | Lifted):
                 raise TypeError(f"save_for_backward keeps tensors, not {type(t).__name__}; set an attribute on ctx instead")
         self._to_save = tensors
 
@@ -256,6 +256,9 @@ class Function:
         ctx = Context(needs)
         if not MODE.rules:
             return cls.forward(ctx, *args)
+        if any(isinstance(x, Lifted) for x in args):  # nothing is recorded of these
+            with no_grad():
+                return cls.forward(ctx, *args)
         with no_grad():
             result = cls.forward(ctx, *args)
         outputs = result if isinstance(result, tuple) else (result,)

@@ -142,11 +142,14 @@ class Op:
             inputs, params = self.bind(args, kwargs)
         else:
             inputs, params = args, {}
+        tensors = False
         for x in inputs:
             if type(x) is Tensor:
-                return self._record(inputs, params)
-            if isinstance(x, Lifted):
-                return x.apply(self, inputs, params)
+                tensors = True
+            elif isinstance(x, Lifted):
+                return x.apply(self, _plain(inputs) if tensors or Tensor in map(type, inputs) else inputs, params)
+        if tensors:
+            return self._record(inputs, params)
         lifted = lifted_among(params.values()) if params else None
         return self.forward(*inputs, **params) if lifted is None else lifted.apply(self, inputs, params)
 
@@ -418,6 +421,11 @@ def _arrays_among(params: dict[str, Any]) -> Iterable[tuple[str, np.ndarray[Any,
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, np.ndarray):
                 yield name, part
+
+
+def _plain(inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """Tensors as their arrays: beside lifted values nothing is recorded."""
+    return tuple([x.data if type(x) is Tensor else x for x in inputs])
 
 
 def _static(value: Any) -> Any:

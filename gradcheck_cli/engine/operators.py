@@ -117,15 +117,16 @@ class Operand:
 class Lifted(Operand):
     """An operand other than a tensor: an array with something that ops carry along, in a way of its own."""
 
-    __slots__ = ("data",)
+    __slots__ = ("array",)
 
-    def __init__(self, data: Any) -> None:
-        self.data = data
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        """Not `data`: what a tensor's `data` is used for would lose what is carried."""
 
     @property
     def dtype(self) -> Any:
         """The array's dtype."""
-        return self.data.dtype
+        return self.array.dtype
 
     @property
     def size(self) -> int:

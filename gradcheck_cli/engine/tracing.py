@@ -33,22 +33,22 @@ class Traced(Lifted):
 
     __slots__ = ("aligned", "linear", "trace")
 
-    def __init__(self, data: Array, aligned: Aligned, linear: bool, trace: Trace | None = None) -> None:
-        super().__init__(data)
+    def __init__(self, array: Array, aligned: Aligned, linear: bool, trace: Trace | None = None) -> None:
+        super().__init__(array)
         self.aligned, self.linear, self.trace = aligned, linear, trace or Trace()
         """`linear`: in all sources together, and in double precision."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The array's shape."""
-        shape: tuple[int, ...] = self.data.shape
+        shape: tuple[int, ...] = self.array.shape
         return shape
 
     def apply(self, op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run `op`, and say what its result depends on. Raises TypeError where a parameter depends on the sources."""
         if lifted_among(params.values()) is not None:
             raise TypeError(f"{op} depends on a parameter that is traced")
-        arrays = [x.data if type(x) is Traced else x for x in inputs]
+        arrays = [x.array if type(x) is Traced else x for x in inputs]
         y = op.forward(*arrays, **params)
         parts = [np.asarray(part) for part in (y if isinstance(y, tuple | list) else (y,))]
         axes = op.family.dependence(op, [np.shape(a) for a in arrays], params, [part.shape for part in parts])
@@ -64,9 +64,9 @@ class Traced(Lifted):
         self.trace.measured = True
 
 
-def source(data: Array, number: int, trace: Trace | None = None) -> Traced:
+def source(array: Array, number: int, trace: Trace | None = None) -> Traced:
     """An array as the source of that number."""
-    return Traced(data, {number: frozenset((k, k) for k in range(data.ndim))}, data.dtype.char in "dD", trace)
+    return Traced(array, {number: frozenset((k, k) for k in range(array.ndim))}, array.dtype.char in "dD", trace)
 
 
 def traced(function: Callable[..., Any], arrays: Sequence[Array], moving: Sequence[bool]) -> list[Traced] | None:

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck_cli.check.engine_problem import as_outputs, engine_problem, engine_pullback, second_order
+from gradcheck_cli.check.engine_problem import ManyAtOnce, as_outputs, engine_problem, engine_pullback, second_order
 from gradcheck_cli.check.problem import Input, Problem, Settings
-from gradcheck_cli.engine.batching import batched, noting_loops
 from gradcheck_cli.engine.function import CustomNode
 from gradcheck_cli.engine.modes import MODE
 from gradcheck_cli.engine.node import tensor_at
@@ -223,13 +222,7 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
     inputs = case_inputs(file, spec, case, settings.seed, point)
     plain = freeze(lambda *arrays: function.run(arrays)[0], *[x.value for x in inputs])
 
-    looped: set[str] = set()
-
-    def many(arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
-        with noting_loops(looped):
-            found: Sequence[Array] = batched(plain, arrays, flags)
-        return found
-
+    many = ManyAtOnce(plain)
     return engine_problem(
         spec.name,
         inputs,
@@ -237,7 +230,7 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
         primal=plain,
         forward=function,
         batched_primal=many,
-        looped=looped,
+        looped=many.looped,
         traced=lambda moving: traced(plain, [x.value for x in inputs], moving),
         outputs=spec.outputs,
         settings=settings,
