@@ -17,7 +17,8 @@ EPS = 2.0**-52
 DITHER = np.array([1.0136, 0.9371, 1.1717, 0.8793, 1.0739])
 """Steps must not be powers of two: x + h would stay on one grid, and its rounding noise cancel exactly, unseen."""
 PROBE = np.array([-0.9713, -0.7402, -0.5331, -0.2718, 0.0, 0.2239, 0.4917, 0.7624, 0.9655])
-"""Where the noise is probed: nine points that are not equispaced, so that no regular error can hide in their fit."""
+"""Where the noise is probed: nine points, not equispaced, so that no regular error can hide in their fit; the fifth is the
+point itself."""
 CHUNK_NUMBERS = 1_000_000
 """Perturbed copies are evaluated in chunks of at most so many numbers."""
 FEW_NUMBERS = 2**12
@@ -103,15 +104,14 @@ class Differences:
         self.evaluate, self.coordinates = evaluate, coordinates
         self.evaluations = 0
         self.scale = scale_of(coordinates)
-        # Twice and in double precision, so that it is rounded as the perturbed copies are.
-        still = np.zeros((2, coordinates.size))
         few = batched and len(PROBE) * coordinates.size <= PIECE
-        probes = self._probes(2.0**-17, self.scale) if few else still[:0]
-        values = self.values_at(coordinates.displaced(np.concatenate([still, probes])))
-        self.f0 = values[0]
+        # In double precision and not alone, so that it is rounded as the perturbed copies are.
+        near = self._probes(2.0**-17, self.scale) if few else np.zeros((1 + batched, coordinates.size))
+        values = self.values_at(coordinates.displaced(near))
+        self.f0 = values[len(values) // 2]  # of nine the fifth
         self.costly = not batched or coordinates.size * max(coordinates.flat.size, len(self.f0)) > FEW_NUMBERS
         """Whether evaluations are worth saving: not where they are made at once, of a few numbers."""
-        self._probed = values[2:] if few else None
+        self._probed = values if few else None
         """The outputs at the probes of the wider window, where copies are evaluated all at once and a few more cost nothing."""
         self.narrower: Callable[[Coordinates, Array, Array], tuple[Differences, Array] | None] | None = None
         """Runs the forward on a part of the input, where that is known to be possible."""

@@ -24,8 +24,8 @@ FULL_WORK = 10**9
 """Up to so many numbers are handled by the pullbacks that it takes, a gradient and a cotangent for each."""
 
 
-PROBES, CONTRACT = 22, 13
-"""Forwards and pullbacks that every input, and every rule, takes besides."""
+PROBES, CONTRACT, KNOWN = 20, 13, 2
+"""Forwards that every input takes besides, and pullbacks that every rule takes: one that is known to be linear the last number."""
 
 
 class TooLargeError(GradcheckError):
@@ -62,9 +62,11 @@ def foresee(problem: Problem) -> list[Foreseen]:
     pulled = problem.pullback(arrays)
     outputs = Outputs(problem.outputs, [np.asarray(y) for y in problem.primal(*map(np.array, arrays))], pulled.differentiable)
     found = []
-    for i, c in Planner(problem, pulled, outputs).plan().coordinates.items():
+    planner = Planner(problem, pulled, outputs)
+    contract = KNOWN if planner.structure.linear else CONTRACT
+    for i, c in planner.plan().coordinates.items():
         at_once = min(2 * c.size + 1, copies_at_once(c.flat.size, outputs.size))
-        backwards = sum(1 for _ in c.questions(outputs.size)) + CONTRACT
+        backwards = sum(1 for _ in c.questions(outputs.size)) + contract
         size = 8 * at_once * max(c.flat.size, outputs.size)
         found.append(Foreseen(problem.inputs[i].name, c.described(outputs.size), 2 * c.size + PROBES, backwards, size))
     return found

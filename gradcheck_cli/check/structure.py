@@ -24,8 +24,8 @@ class Structure:
 
     @cached_property
     def _forward(self) -> list[Traced] | None:
-        """The outputs that are checked, as they depend on the inputs."""
-        return self._followed([x.requires_grad for x in self.problem.inputs])
+        """The outputs that are checked, as they depend on the inputs; at least on those that require a gradient."""
+        return self._every_input or self._followed([x.requires_grad for x in self.problem.inputs])
 
     @cached_property
     def _every_input(self) -> list[Traced] | None:
