@@ -25,7 +25,7 @@ FULL_WORK = 10**9
 
 
 PROBES, CONTRACT, KNOWN = 20, 13, 2
-"""Forwards that every input takes besides, and pullbacks that every rule takes: one that is known to be linear the last number."""
+"""Forwards that every input takes besides; pullbacks that every rule takes, and those of one that is known to be linear."""
 
 
 class TooLargeError(GradcheckError):

@@ -65,8 +65,8 @@ class Structure:
         uses but the entry of its own index, None for an input that is used as a whole: the forward can then run on some of the
         indices only. None where that is not known.
         """
-        found = None if self.problem.python else self._every_input  # of Python code nobody knows what it asks of a shape
-        if found is None or any(y.trace.measured for y in found):
+        found = self._every_input
+        if found is None or any(y.trace.shape_used if self.problem.python else y.trace.measured for y in found):
             return None
         if not all(y.aligned.get(i) is None or (p, axis) in y.aligned[i] for y, p in zip(found, axes, strict=True)):
             return None

@@ -24,8 +24,9 @@ of the same index only."""
 class Trace:
     """One run of a function on sources."""
 
-    measured = False
-    """Whether the function asked for the size of a value: another size may then give other values."""
+    shape_used = measured = False
+    """Whether a value's shape was used, by the function or around it; and whether a spec's text asked for it. Another size may
+    then give other values."""
 
 
 class Traced(Lifted):
@@ -41,6 +42,7 @@ class Traced(Lifted):
     @property
     def shape(self) -> tuple[int, ...]:
         """The array's shape."""
+        self.trace.shape_used = True
         shape: tuple[int, ...] = self.array.shape
         return shape
 
