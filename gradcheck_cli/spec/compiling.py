@@ -71,16 +71,10 @@ def compiled(draft: Draft, text: Text, scope: Scope, functions: Functions) -> Pr
     program = compile_text(text, scope, mistakes)
     if len(mistakes) == before:
         return program
-    if not text.style and _comment_behind(text):
+    if text.stops_at_comment:
         hint = "what stands behind ' #' is a YAML comment; quote the expression if that belongs to it"
         mistakes[before:] = [m._replace(hint=m.hint or hint) for m in mistakes[before:]]
     return None
-
-
-def _comment_behind(text: Text) -> bool:
-    """Whether YAML ended a plain text at a comment."""
-    end = text.location(text.value.count("\n") + 1, len(text.value) + 1)
-    return text.source.line(end.line)[end.column - 1 :].lstrip().startswith("#")
 
 
 def forward_scope(draft: Known, functions: Functions) -> Scope:

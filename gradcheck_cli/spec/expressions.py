@@ -12,7 +12,7 @@ from typing import Any
 
 from gradcheck_cli.errors import Mistake
 from gradcheck_cli.spec.document import Text
-from gradcheck_cli.spec.language.flow import cost_of
+from gradcheck_cli.spec.language.flow import cost
 from gradcheck_cli.spec.language.parse import parse_block, parse_expression
 from gradcheck_cli.spec.language.pieces import Place, Refusal
 from gradcheck_cli.spec.language.program import Program, Run
@@ -61,7 +61,7 @@ def _expression(t: Translator) -> Program:
         t.parsed.text,
         lambda frame: (run(frame),),
         t.place(node),
-        cost_of([node]),
+        cost(t.parsed.parts),
         returned=(node.id if isinstance(node, ast.Name) else None,),
         reads=frozenset(t.reads),
         calls=frozenset(t.calls),

@@ -24,16 +24,16 @@ EXPECTED = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, Re
 
 
 class Place:
-    """One character of an expression's text; line and column count from 1."""
+    """One character of an expression's text."""
 
-    __slots__ = ("column", "line", "text")
+    __slots__ = ("offset", "text")
 
-    def __init__(self, text: Text, line: int, column: int) -> None:
-        self.text, self.line, self.column = text, line, column
+    def __init__(self, text: Text, offset: int) -> None:
+        self.text, self.offset = text, offset
 
     def mistake(self, message: str, hint: str = "") -> Mistake:
         """A mistake at this place of the file."""
-        return self.text.mistake(self.line, self.column, message, hint)
+        return self.text.mistake(self.offset, message, hint)
 
     def error(self, message: str, hint: str = "") -> SpecError:
         """The same, ready to raise."""

@@ -48,7 +48,7 @@ class Block:
         """The whole block; what is wrong with it goes to the translator's mistakes."""
         t = self.t
         if not self.body:
-            raise Refusal(Place(t.parsed.text, 1, 1), "a block ends with a return, this one is empty")
+            raise Refusal(Place(t.parsed.text, 0), "a block ends with a return, this one is empty")
         before = len(t.mistakes)
         suite = self.suite(self.body)
         if not _returns(self.body) and len(t.mistakes) == before:
