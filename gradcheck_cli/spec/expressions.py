@@ -8,6 +8,7 @@ so that a mistake is known, with its place, before anything runs.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import Any
 
 from gradcheck_cli.errors import Mistake
@@ -15,7 +16,7 @@ from gradcheck_cli.spec.document import Text
 from gradcheck_cli.spec.language.flow import cost
 from gradcheck_cli.spec.language.parse import parse_block, parse_expression
 from gradcheck_cli.spec.language.pieces import Place, Refusal
-from gradcheck_cli.spec.language.program import Program, Run
+from gradcheck_cli.spec.language.program import Frame, Program, Run
 from gradcheck_cli.spec.language.statements import Block, result
 from gradcheck_cli.spec.language.translate import Callee, Scope, TooManyMistakes, Translator
 
@@ -56,10 +57,14 @@ def _expression(t: Translator) -> Program:
     assert isinstance(node, ast.expr)
     if isinstance(node, ast.Tuple):
         raise Refusal(node, "an expression gives one value, these are several", "several need a block: return a, b")
-    run = result(t, node, t.expression(node))
+    value = result(t, node, t.expression(node))
+
+    def run(frame: Frame, value: Callable[[Frame], Any] = value) -> tuple[Any, ...]:
+        return (value(frame),)
+
     return Program(
         t.parsed.text,
-        lambda frame: (run(frame),),
+        run,
         t.place(node),
         cost(t.parsed.parts),
         returned=(node.id if isinstance(node, ast.Name) else None,),

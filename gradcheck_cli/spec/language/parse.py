@@ -44,10 +44,10 @@ class Parsed:
 
     def place(self, node: ast.AST) -> Place:
         """Where `node` starts."""
-        return self.place_at(getattr(node, "lineno", 1), getattr(node, "col_offset", 0))
+        return Place(self.text, self._starts[getattr(node, "lineno", 1) - 1] + getattr(node, "col_offset", 0))
 
     def place_at(self, line: int, column: int) -> Place:
-        """A place that the parser named: line from 1, column from 0."""
+        """A place that the parser named: line from 1, column from 0; some lie behind the end of their line."""
         line = min(line, len(self._starts) - 1)
         return Place(self.text, min(self._starts[line - 1] + column, self._starts[line] - 1))
 

@@ -211,7 +211,7 @@ def result(t: Translator, node: ast.expr, piece: Piece) -> Callable[[Frame], Any
         t.refuse(refusal)
     value, place = piece.run, t.place(node)
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame, value: Callable[[Frame], Any] = value, place: Place = place) -> Any:
         found = value(frame)
         try:
             return as_array(found) if type(found) in SEQUENCES else found
