@@ -61,7 +61,7 @@ class Text:
     def __init__(self, value: str, source: Source, line: int, column: int, style: str = "") -> None:
         self.value, self.source, self.style = value, source, style
         self.line, self.column = line, column
-        self._places: list[tuple[int, int]] = []
+        self._places: tuple[tuple[int, int], ...] = ()
 
     @property
     def start(self) -> Location:
@@ -93,7 +93,7 @@ class Text:
         """A mistake at one character of `value`, or at its end."""
         return self.source.mistake(self.location(offset), message, hint)
 
-    def _find_places(self) -> list[tuple[int, int]]:
+    def _find_places(self) -> tuple[tuple[int, int], ...]:
         """The file's line and column of every character of `value` and of its end.
 
         YAML folds lines and strips indentation, which touches white space only: the n-th visible character of
@@ -118,7 +118,7 @@ class Text:
         for place in reversed(places):
             following = following if place is None else place
             filled.append(following)
-        return filled[::-1]
+        return tuple(reversed(filled))
 
     def _written(self) -> Iterator[tuple[int, int]]:
         """The file's places of visible characters from the scalar's first on; runs on beyond its end."""

@@ -67,9 +67,14 @@ class CheckOptions(NamedTuple):
 
     def over(self, other: CheckOptions) -> CheckOptions:
         """These options, and `other`'s where nothing was said."""
+        if self == NOTHING:
+            return other
         pairs = zip(self._fields, self, other, strict=True)
         merged: dict[str, Any] = {name: theirs if mine is None else mine for name, mine, theirs in pairs}
         return CheckOptions(**merged)
+
+
+NOTHING = CheckOptions()
 
 
 class Expectation(NamedTuple):
@@ -79,6 +84,9 @@ class Expectation(NamedTuple):
     """`pass`, `fail` or `kink`."""
     code: str = ""
     """The finding that must be there, such as `GC201`; empty when any will do."""
+
+
+PASSES = Expectation()
 
 
 class Rule(NamedTuple):
@@ -147,5 +155,5 @@ class SpecFile(NamedTuple):
     """What was read, before it was translated."""
     folder: str = ""
     """Where its array files are; empty: beside it."""
-    base: CheckOptions = CheckOptions()
+    base: CheckOptions = NOTHING
     """What holds where the file says nothing."""
