@@ -46,7 +46,7 @@ class InputSpec(NamedTuple):
 
     def resolved_shape(self, constants: dict[str, Constant]) -> tuple[int, ...]:
         """`shape` with the constants' values for their names."""
-        return tuple(constants[axis] if isinstance(axis, str) else axis for axis in self.shape)
+        return tuple([constants[axis] if isinstance(axis, str) else axis for axis in self.shape])
 
     def size(self, constants: dict[str, Constant]) -> int:
         """The number of elements; 1 for a file, whose shape is not known here."""
