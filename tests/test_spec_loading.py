@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gc
 import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import example, given, settings
@@ -665,3 +667,29 @@ def test_the_python_parser_gives_the_same() -> None:
 def test_numpy_is_not_needed_to_import_the_loader() -> None:
     script = "import sys, gradcheck_cli.spec.loader; sys.exit('numpy' in sys.modules or 'yaml' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parent.parent)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 2**63 - 1])
+def test_draws_are_those_of_numpy_for_the_same_seeds(seed: int) -> None:
+    import numpy as np
+
+    from gradcheck_cli.spec.build import case_inputs
+
+    file = loads("functions:\n  f:\n    inputs: {x: {shape: [2, 3]}}\n    forward: x")
+    spec = file.functions["f"]
+    (x,) = case_inputs(file, spec, spec.cases[0], seed, point=2)
+    numbers = [seed, 2, *(crc32(text) for text in (b"f", b"default", b"x"))]
+    assert np.array_equal(x.value, np.random.default_rng(numbers).standard_normal((2, 3)))
+
+
+def test_what_is_read_holds_no_cycles() -> None:
+    """A file's functions are freed with it: nothing waits for a collection."""
+    text = (SPECS / "recurrent.yaml").read_text()
+    loads(text)
+    gc.collect()
+    gc.disable()
+    try:
+        loads(text)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -249,10 +249,11 @@ def case_inputs(file: SpecFile, spec: FunctionSpec, case: Case, seed: int = 0, p
     if count > limits.CASE_ELEMENTS:
         message = f"the inputs of a case have at most {limits.CASE_ELEMENTS:,} elements; found {limits.count(count)}"
         raise SpecError([Mistake(case.location, message, limits.hint("CASE_ELEMENTS", count))])
+    folder, numbers = file.folder or dirname(file.path), (seed, spec.name, case.name, point)
     return [
         Input(
             name,
-            input_value(x, case.constants, file.folder or dirname(file.path), (seed, spec.name, case.name, point)),
+            input_value(x, case.constants, folder, numbers),
             x.requires_grad,
             x.structure,
             x.bounds,

@@ -12,7 +12,7 @@ from gradcheck_cli.spec.draft import Draft
 from gradcheck_cli.spec.draws import axis_problem, check_shape
 from gradcheck_cli.spec.input_forms import read_input
 from gradcheck_cli.spec.keys import Key, ref
-from gradcheck_cli.spec.model import Case, CheckOptions, Constant, Expectation, InputSpec
+from gradcheck_cli.spec.model import PASSES, Case, CheckOptions, Constant, InputSpec
 from gradcheck_cli.spec.names import problem_with_label
 from gradcheck_cli.spec.options import read_expectation, read_options
 
@@ -28,7 +28,7 @@ def read_cases(draft: Draft, defaults: CheckOptions) -> tuple[Case, ...]:
     """All cases, `default` first; what is wrong is reported and left out."""
     fields = draft.fields
     options = _options(draft, draft.key, draft.entries.get("check"), "check", defaults)
-    expect = read_expectation(fields, draft.entries.get("expect")) or Expectation()
+    expect = read_expectation(fields, draft.entries.get("expect")) or PASSES
     inputs = {name: spec for name, spec in draft.inputs.items() if spec is not None}
     cases = [Case("default", fields.location(draft.key), inputs, draft.constants, options, expect)]
     if "cases" in draft.entries:

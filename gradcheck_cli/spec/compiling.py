@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from gradcheck_cli.spec.constants import kind_of
@@ -13,6 +14,9 @@ from gradcheck_cli.spec.names import cotangents, output_values, problem_with
 
 Known = Draft | FunctionSpec
 """What names a function's inputs, constants and outputs: on its way from the file, and finished."""
+
+_WORD_OR_COMMENT = re.compile(r"#.*|(\w+)")
+"""A comment ends with its line; only words are kept."""
 
 
 class Functions:
@@ -30,17 +34,18 @@ class Functions:
 
 def words(text: str) -> set[str]:
     """The names and words of an expression or a block, outside its comments."""
-    code = " ".join(line.partition("#")[0] for line in text.split("\n"))
-    return set("".join(c if c.isalnum() or c == "_" else " " for c in code).split())
+    return {*_WORD_OR_COMMENT.findall(text)} - {""}
 
 
 def is_block(text: Text) -> bool:
     """Whether a text consists of statements: one is a return, or it has several lines and one is another statement."""
-    if "return" in words(text.value):
+    if "return" in text.value and "return" in words(text.value):
         return True
-    depth, several = 0, "\n" in text.value.strip()
+    if "\n" not in text.value.strip():
+        return False
+    depth = 0
     for line in text.value.split("\n"):
-        if several and depth == 0 and _is_statement(line.partition("#")[0].strip()):
+        if depth == 0 and _is_statement(line.partition("#")[0].strip()):
             return True
         depth += sum(map(line.count, "([{")) - sum(map(line.count, ")]}"))
     return False
@@ -58,7 +63,7 @@ def compiled(draft: Draft, text: Text, scope: Scope, functions: Functions) -> Pr
 
     None, too, for what mentions an unknown function: its mistakes have been reported, and this may well be right.
     """
-    if not functions.unknown.isdisjoint(words(text.value)):
+    if functions.unknown and not functions.unknown.isdisjoint(words(text.value)):
         return None
     compile_text: Callable[..., Program | None] = compile_block if is_block(text) else compile_expression
     mistakes = draft.fields.mistakes
@@ -66,16 +71,10 @@ def compiled(draft: Draft, text: Text, scope: Scope, functions: Functions) -> Pr
     program = compile_text(text, scope, mistakes)
     if len(mistakes) == before:
         return program
-    if not text.style and _comment_behind(text):
+    if text.stops_at_comment:
         hint = "what stands behind ' #' is a YAML comment; quote the expression if that belongs to it"
         mistakes[before:] = [m._replace(hint=m.hint or hint) for m in mistakes[before:]]
     return None
-
-
-def _comment_behind(text: Text) -> bool:
-    """Whether YAML ended a plain text at a comment."""
-    end = text.location(text.value.count("\n") + 1, len(text.value) + 1)
-    return text.source.line(end.line)[end.column - 1 :].lstrip().startswith("#")
 
 
 def forward_scope(draft: Known, functions: Functions) -> Scope:
@@ -114,7 +113,7 @@ def _rule_scope(draft: Known, functions: Functions, own: set[str]) -> Scope:
 def ambiguous_names(draft: Draft) -> dict[str, str]:
     """Names that forward assigned and that mean something else in a rule, and what."""
     forward = draft.forward
-    if forward is None:
+    if forward is None or not forward.assigned:
         return {}
     meanings = dict.fromkeys(draft.inputs, "an input") | dict.fromkeys(draft.constants, "a constant")
     for name, index in output_values(draft.outputs).items():

@@ -52,7 +52,7 @@ def _visible(line: str) -> str:
 
 
 class Text:
-    """An expression or a block, and where each of its characters stands in its file.
+    """An expression or a block, and where each of its characters stands in its file. A place in it is an offset into `value`.
 
     `line` and `column` (from 1) are where YAML's scalar starts: first letter, opening quote or `|`.
     `style` is YAML's: empty for a plain scalar, otherwise one of ``' " | >``.
@@ -61,34 +61,39 @@ class Text:
     def __init__(self, value: str, source: Source, line: int, column: int, style: str = "") -> None:
         self.value, self.source, self.style = value, source, style
         self.line, self.column = line, column
-        self._places: list[tuple[int, int]] = []
+        self._places: tuple[tuple[int, int], ...] = ()
 
     @property
     def start(self) -> Location:
         """Where the scalar starts in the file."""
         return self.source.location(self.line, self.column)
 
-    def location(self, line: int, column: int) -> Location:
-        """The file's place of `line` and `column` (from 1) of `value`."""
-        lines = self.value.split("\n")
-        line = max(1, min(line, len(lines)))
-        column = max(1, min(column, len(lines[line - 1]) + 1))
+    def location(self, offset: int) -> Location:
+        """The file's place of one character of `value`, or of its end."""
         if not self._places:
             self._places = self._find_places()
-        return self.source.location(*self._places[sum(map(len, lines[: line - 1])) + line + column - 2])
+        return self.source.location(*self._places[offset])
 
     @property
     def stops_at_comma(self) -> bool:
         """Whether YAML ended a scalar without quotes at a comma, as it does between braces and brackets."""
-        lines = self.value.split("\n")
-        end = self.location(len(lines), len(lines[-1]) + 1)
-        return not self.style and self.source.line(end.line)[end.column - 1 :].lstrip().startswith(",")
+        return not self.style and self._behind().startswith(",")
 
-    def mistake(self, line: int, column: int, message: str, hint: str = "") -> Mistake:
-        """A mistake at `line` and `column` (from 1) of `value`."""
-        return self.source.mistake(self.location(line, column), message, hint)
+    @property
+    def stops_at_comment(self) -> bool:
+        """Whether YAML ended a scalar without quotes at a comment."""
+        return not self.style and self._behind().startswith("#")
 
-    def _find_places(self) -> list[tuple[int, int]]:
+    def _behind(self) -> str:
+        """What stands behind the scalar on its last line."""
+        end = self.location(len(self.value))
+        return self.source.line(end.line)[end.column - 1 :].lstrip()
+
+    def mistake(self, offset: int, message: str, hint: str = "") -> Mistake:
+        """A mistake at one character of `value`, or at its end."""
+        return self.source.mistake(self.location(offset), message, hint)
+
+    def _find_places(self) -> tuple[tuple[int, int], ...]:
         """The file's line and column of every character of `value` and of its end.
 
         YAML folds lines and strips indentation, which touches white space only: the n-th visible character of
@@ -113,7 +118,7 @@ class Text:
         for place in reversed(places):
             following = following if place is None else place
             filled.append(following)
-        return filled[::-1]
+        return tuple(reversed(filled))
 
     def _written(self) -> Iterator[tuple[int, int]]:
         """The file's places of visible characters from the scalar's first on; runs on beyond its end."""

@@ -79,9 +79,6 @@ class Editor:
         self.local = tuple(name for name in local if not any(name in group for group in groups))
         self.parsed = rule.parsed()
         self.text = rule.text.value
-        self.starts = [0]
-        for line in self.text.split("\n"):
-            self.starts.append(self.starts[-1] + len(line) + 1)
         self.code = "\n".join(line.partition("#")[0].ljust(len(line)) for line in self.text.split("\n"))
         self.batched = any(word in self.text for word in (".mT", "swapaxes"))
 
@@ -110,8 +107,7 @@ class Editor:
     # Places and pieces.
 
     def _offset(self, line: int, column: int) -> int:
-        place = self.parsed.place_at(line, column)
-        return self.starts[place.line - 1] + place.column - 1
+        return self.parsed.place_at(line, column).offset
 
     def _span(self, node: ast.expr) -> tuple[int, int]:
         end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
@@ -125,8 +121,7 @@ class Editor:
 
     def _edit(self, kind: str, span: tuple[int, int], new: str, before: str = "", after: str = "") -> Edit:
         start, end = span
-        line = self.text.count("\n", 0, start) + 1
-        place = self.rule.text.location(line, start - self.starts[line - 1] + 1)
+        place = self.rule.text.location(start)
         text = self.text[:start] + new + self.text[end:]
         return Edit(kind, place, before or self.text[start:end], after or new, text, span)
 

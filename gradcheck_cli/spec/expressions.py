@@ -8,15 +8,16 @@ so that a mistake is known, with its place, before anything runs.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import Any
 
 from gradcheck_cli.errors import Mistake
 from gradcheck_cli.spec.document import Text
-from gradcheck_cli.spec.language.flow import cost_of
+from gradcheck_cli.spec.language.flow import cost
 from gradcheck_cli.spec.language.parse import parse_block, parse_expression
-from gradcheck_cli.spec.language.pieces import Place, Refusal
-from gradcheck_cli.spec.language.program import Program, Run
-from gradcheck_cli.spec.language.statements import Block, result
+from gradcheck_cli.spec.language.pieces import SEQUENCES, Place, Refusal
+from gradcheck_cli.spec.language.program import Frame, Program, Run
+from gradcheck_cli.spec.language.statements import Block, array_of
 from gradcheck_cli.spec.language.translate import Callee, Scope, TooManyMistakes, Translator
 
 __all__ = ["Callee", "Program", "Run", "Scope", "compile_block", "compile_expression"]
@@ -56,12 +57,17 @@ def _expression(t: Translator) -> Program:
     assert isinstance(node, ast.expr)
     if isinstance(node, ast.Tuple):
         raise Refusal(node, "an expression gives one value, these are several", "several need a block: return a, b")
-    run = result(t, node, t.expression(node))
+    value, place = t.value(node).run, t.place(node)
+
+    def run(frame: Frame, value: Callable[[Frame], Any] = value, place: Place = place) -> tuple[Any, ...]:
+        found = value(frame)
+        return (array_of(found, place) if type(found) in SEQUENCES else found,)
+
     return Program(
         t.parsed.text,
-        lambda frame: (run(frame),),
-        t.place(node),
-        cost_of([node]),
+        run,
+        place,
+        cost(t.parsed.parts),
         returned=(node.id if isinstance(node, ast.Name) else None,),
         reads=frozenset(t.reads),
         calls=frozenset(t.calls),

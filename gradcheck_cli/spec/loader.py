@@ -15,7 +15,7 @@ from gradcheck_cli.spec.draft import Draft, read_draft
 from gradcheck_cli.spec.fields import Fields
 from gradcheck_cli.spec.keys import INTEGER, Key, named, ref, required
 from gradcheck_cli.spec.mistakes import Halt, Mistakes
-from gradcheck_cli.spec.model import Case, CheckOptions, FunctionSpec, SpecFile
+from gradcheck_cli.spec.model import NOTHING, Case, CheckOptions, FunctionSpec, SpecFile
 from gradcheck_cli.spec.options import OPTIONS, read_options
 from gradcheck_cli.spec.outputs import compile_forward, forward_text
 from gradcheck_cli.spec.rules import compile_rules
@@ -27,7 +27,6 @@ KEYS = {
     "version": Key("The version of the spec language: 1.", {**INTEGER, "const": 1}),
 }
 
-NOTHING = CheckOptions()
 OWN_NAME_HINT = "a file's own name wins over the language's function of that name; call it something else"
 
 
@@ -120,10 +119,10 @@ def _read_file(fields: Fields, tree: Node, base: CheckOptions) -> dict[str, Func
 def _read_defaults(fields: Fields, node: Node | None) -> CheckOptions:
     """The options under `defaults: check:`; they may also stand right under `defaults`."""
     if node is None:
-        return CheckOptions()
+        return NOTHING
     entries = fields.keyed(node, "defaults", ("check", *OPTIONS))
     if entries is None or "check" not in entries:
-        return CheckOptions() if entries is None else read_options(fields, node, "defaults")
+        return NOTHING if entries is None else read_options(fields, node, "defaults")
     for name, entry in entries.items():
         if name != "check":
             fields.complain(entry, f"defaults: {name} must stand inside check, beside the other options")

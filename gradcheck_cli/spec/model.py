@@ -46,7 +46,7 @@ class InputSpec(NamedTuple):
 
     def resolved_shape(self, constants: dict[str, Constant]) -> tuple[int, ...]:
         """`shape` with the constants' values for their names."""
-        return tuple(constants[axis] if isinstance(axis, str) else axis for axis in self.shape)
+        return tuple([constants[axis] if isinstance(axis, str) else axis for axis in self.shape])
 
     def size(self, constants: dict[str, Constant]) -> int:
         """The number of elements; 1 for a file, whose shape is not known here."""
@@ -67,9 +67,14 @@ class CheckOptions(NamedTuple):
 
     def over(self, other: CheckOptions) -> CheckOptions:
         """These options, and `other`'s where nothing was said."""
+        if self == NOTHING:
+            return other
         pairs = zip(self._fields, self, other, strict=True)
         merged: dict[str, Any] = {name: theirs if mine is None else mine for name, mine, theirs in pairs}
         return CheckOptions(**merged)
+
+
+NOTHING = CheckOptions()
 
 
 class Expectation(NamedTuple):
@@ -79,6 +84,9 @@ class Expectation(NamedTuple):
     """`pass`, `fail` or `kink`."""
     code: str = ""
     """The finding that must be there, such as `GC201`; empty when any will do."""
+
+
+PASSES = Expectation()
 
 
 class Rule(NamedTuple):
@@ -147,5 +155,5 @@ class SpecFile(NamedTuple):
     """What was read, before it was translated."""
     folder: str = ""
     """Where its array files are; empty: beside it."""
-    base: CheckOptions = CheckOptions()
+    base: CheckOptions = NOTHING
     """What holds where the file says nothing."""

@@ -12,7 +12,7 @@ from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.document import Node, Scalar, quote
 from gradcheck_cli.spec.fields import Fields
 from gradcheck_cli.spec.keys import Fragment
-from gradcheck_cli.spec.model import CheckOptions, Expectation
+from gradcheck_cli.spec.model import NOTHING, CheckOptions, Expectation
 
 VERDICTS = ("pass", "fail", "kink")
 
@@ -110,7 +110,7 @@ OPTIONS: dict[str, Option] = {
 def read_options(fields: Fields, node: Node | None, what: str) -> CheckOptions:
     """The options of a `check:` block; what is wrong is reported and left out."""
     if node is None:
-        return CheckOptions()
+        return NOTHING
     entries = fields.keyed(node, what, OPTIONS) or {}
     return CheckOptions(**{name: OPTIONS[name].read(fields, entry, name) for name, entry in entries.items()})
 

@@ -40,14 +40,14 @@ def compile_forward(draft: Draft, text: Text | None, functions: Functions) -> No
     _check_cotangents(draft)
 
 
-def last_return(text: Text) -> tuple[int, int]:
-    """Line and column, in `text`, of its last return; of its start where there is none."""
-    lines = text.value.split("\n")
-    for number in range(len(lines), 0, -1):
-        at = lines[number - 1].partition("#")[0].rfind("return")
-        if at >= 0:
-            return number, at + 1
-    return 1, 1
+def last_return(text: Text) -> int:
+    """Where in `text` its last return stands; its start where there is none."""
+    start = last = 0
+    for line in text.value.split("\n"):
+        at = line.partition("#")[0].rfind("return")
+        last = start + at if at >= 0 else last
+        start += len(line) + 1
+    return last
 
 
 def _given_outputs(draft: Draft) -> tuple[str, ...] | None:
@@ -102,9 +102,8 @@ def _default_outputs(draft: Draft, forward: Program, text: Text) -> tuple[str, .
         return tuple(plain)
     if len(names) == 1:
         return ("out",)
-    line, column = last_return(text)
     message = f"forward returns {len(names)} outputs, and they need names of their own"
-    draft.fields.mistakes.append(text.mistake(line, column, message, NAMING_HINT))
+    draft.fields.mistakes.append(text.mistake(last_return(text), message, NAMING_HINT))
     return ()
 
 

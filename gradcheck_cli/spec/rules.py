@@ -44,7 +44,7 @@ def _rule_program(draft: Draft, text: Text, scope: Scope | None, functions: Func
     for name, meaning in ambiguous_names(draft).items():
         if name in program.reads:
             message = f"{quote(name)} is {meaning}, and forward assigns it too: the rule could mean either"
-            draft.fields.mistakes.append(text.mistake(1, 1, message, "let forward use another name"))
+            draft.fields.mistakes.append(text.mistake(0, message, "let forward use another name"))
     return program
 
 
@@ -98,17 +98,17 @@ def _block_rule(draft: Draft, node: Node, text: Text, scope: Scope | None, funct
     names = draft.differentiable
     if program is None or names is None:
         return None
-    place = last_return(text)
+    place = text.location(last_return(text))
     if program.keys:
         before = len(fields.mistakes)
-        key = Scalar(text.location(*place).line, text.location(*place).column, "", "")
+        key = Scalar(place.line, place.column, "", "")
         for name in program.keys:
             _is_differentiable(draft, key, name)
         if len(fields.mistakes) > before:
             return None
     returned = program.keys or names
     nones = frozenset(returned[index] for index in program.nones if index < len(returned))
-    locations = dict.fromkeys(returned, text.location(*place))
+    locations = dict.fromkeys(returned, place)
     return Rule(text.start, block=program, locations=locations, nones=nones)
 
 
@@ -121,4 +121,4 @@ def _check_tangents(draft: Draft, text: Text, program: Program) -> None:
         message = f"jvp must return {len(outputs)} tangents, one for each output; found {len(program.returned)}"
     else:
         return
-    draft.fields.mistakes.append(text.mistake(*last_return(text), message))
+    draft.fields.mistakes.append(text.mistake(last_return(text), message))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +25,7 @@ TRANSLATING = 4
 class _Unplaced(Text):
     """A text whose mistakes nobody reads: to find their places would take longer than all else."""
 
-    def location(self, line: int, column: int) -> Location:
+    def location(self, offset: int) -> Location:
         return self.start
 
 
@@ -146,9 +145,9 @@ class Course:
 
 def _statements(rule: RuleText) -> list[tuple[int, int]]:
     """Where the statements of a block stand, if only its last one returns."""
-    tree = rule.parsed().tree
+    parsed = rule.parsed()
+    tree = parsed.tree
     if not isinstance(tree, ast.Module) or any(isinstance(s, ast.Return) for s in statements_in(tree.body[:-1])):
         return []
-    starts = list(accumulate((len(line) + 1 for line in rule.text.value.split("\n")), initial=0))
-    ends = [(s.end_lineno or s.lineno, s.end_col_offset or 0) for s in tree.body]
-    return [(starts[s.lineno - 1] + s.col_offset, starts[n - 1] + end) for s, (n, end) in zip(tree.body, ends, strict=True)]
+    ends = [parsed.place_at(s.end_lineno or s.lineno, s.end_col_offset or 0) for s in tree.body]
+    return [(parsed.place(s).offset, end.offset) for s, end in zip(tree.body, ends, strict=True)]

@@ -37,8 +37,7 @@ def input_value(spec: InputSpec, constants: dict[str, Constant], folder: str, se
 
 def _draw(spec: InputSpec, shape: tuple[int, ...], seed: tuple[int, str, str, int]) -> Array:
     number, function, case, point = seed
-    words = [crc32(text.encode()) for text in (function, case, spec.name)]
-    rng = np.random.default_rng([number, point, *words])
+    rng = _generator([number, point, *[crc32(text.encode()) for text in (function, case, spec.name)]])
     value: Any
     if spec.kind == "uniform":
         value = rng.uniform(spec.low, spec.high, shape)
@@ -54,6 +53,12 @@ def _draw(spec: InputSpec, shape: tuple[int, ...], seed: tuple[int, str, str, in
     if spec.structure == "symmetric":
         value = (value + np.swapaxes(value, -1, -2)) / 2
     return np.tril(value) if spec.structure == "lower" else value
+
+
+def _generator(seeds: list[int]) -> np.random.Generator:
+    """What `default_rng(seeds)` gives for seeds below 2**64; half of its time it would cut them into words of 32 bits."""
+    words = [word for seed in seeds for word in ((seed,) if seed < 1 << 32 else (seed & 0xFFFFFFFF, seed >> 32))]
+    return np.random.default_rng(np.array(words, np.uint32))
 
 
 def _positive_definite(rng: Any, shape: tuple[int, ...], condition: float) -> Array:

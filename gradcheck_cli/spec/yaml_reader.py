@@ -7,7 +7,7 @@ later, by the key that asks for it. Anchors, aliases, merge keys and tags are re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gradcheck_cli.spec import limits
@@ -54,13 +54,25 @@ class _TreeReader:
         self.documents = self.values = 0
 
     def read(self, events: Iterable[Any]) -> Node | None:
+        import yaml
+
+        handlers: dict[type, Callable[[Any, int, int], None]] = {
+            yaml.ScalarEvent: self.scalar,
+            yaml.MappingStartEvent: self.mapping,
+            yaml.SequenceStartEvent: self.sequence,
+            yaml.MappingEndEvent: self.close,
+            yaml.SequenceEndEvent: self.close,
+            yaml.AliasEvent: self.alias,
+            yaml.DocumentStartEvent: self.document,
+        }
         for event in events:
-            handle = getattr(self, f"on_{type(event).__name__}", None)
+            handle = handlers.get(type(event))
             if handle is not None:
-                handle(event, event.start_mark.line + 1, event.start_mark.column + 1)
+                mark = event.start_mark
+                handle(event, mark.line + 1, mark.column + 1)
         return self.root
 
-    def on_DocumentStartEvent(self, event: Any, line: int, column: int) -> None:  # noqa: N802 - yaml's names
+    def document(self, event: Any, line: int, column: int) -> None:
         self.documents += 1
         if self.documents > 1:
             hint = "one file holds one spec; put further functions into other files"
@@ -68,28 +80,26 @@ class _TreeReader:
         if event.tags:
             self.complain(line, column, "a YAML tag directive", "take it out; tags are not used in specs")
 
-    def on_AliasEvent(self, event: Any, line: int, column: int) -> None:  # noqa: N802
+    def alias(self, event: Any, line: int, column: int) -> None:
         self.complain(line, column, f"'*{_cut(event.anchor)}' is a YAML alias", ALIAS_HINT)
         self.add(Refused(line, column))
 
-    def on_ScalarEvent(self, event: Any, line: int, column: int) -> None:  # noqa: N802
+    def scalar(self, event: Any, line: int, column: int) -> None:
         self.count(line, column)
         if self.marked(event, line, column):
             self.add(Refused(line, column))
         else:
             self.add(Scalar(line, column, event.value, event.style or ""))
 
-    def on_SequenceStartEvent(self, event: Any, line: int, column: int) -> None:  # noqa: N802
+    def sequence(self, event: Any, line: int, column: int) -> None:
         self.start(event, Sequence(line, column))
 
-    def on_MappingStartEvent(self, event: Any, line: int, column: int) -> None:  # noqa: N802
+    def mapping(self, event: Any, line: int, column: int) -> None:
         self.start(event, Mapping(line, column))
 
-    def on_SequenceEndEvent(self, event: Any, line: int, column: int) -> None:  # noqa: N802
+    def close(self, event: Any, line: int, column: int) -> None:
         self.open.pop()
         self.waiting.pop()
-
-    on_MappingEndEvent = on_SequenceEndEvent  # noqa: N815
 
     def count(self, line: int, column: int) -> None:
         self.values += 1
@@ -109,20 +119,16 @@ class _TreeReader:
 
     def add(self, node: Node) -> None:
         """Put a finished scalar or an opened collection where it belongs."""
-        if not self.open:
-            self.root = node
-            return
-        parent = self.open[-1]
-        if isinstance(parent, Sequence):
-            parent.items.append(node)
-        elif isinstance(parent, Mapping):
+        parent = self.open[-1] if self.open else None
+        if isinstance(parent, Mapping):
             key = self.waiting[-1]
-            if key is None:
-                self.waiting[-1] = self.key(node, parent)
-            else:
-                self.waiting[-1] = None
-                if isinstance(key, Scalar):
-                    parent.keys[key.value], parent.entries[key.value] = key, node
+            self.waiting[-1] = self.key(node, parent) if key is None else None
+            if isinstance(key, Scalar):
+                parent.keys[key.value], parent.entries[key.value] = key, node
+        elif isinstance(parent, Sequence):
+            parent.items.append(node)
+        else:
+            self.root = node
 
     def key(self, node: Node, parent: Mapping) -> Node:
         """The key that `node` is; Refused when its value is to be passed over."""
@@ -142,12 +148,14 @@ class _TreeReader:
 
     def marked(self, event: Any, line: int, column: int) -> bool:
         """Whether the value carries an anchor or a tag, which is reported."""
+        if event.anchor is None and event.tag is None:
+            return False
         if event.anchor is not None:
             self.complain(line, column, f"'&{_cut(event.anchor)}' is a YAML anchor", ANCHOR_HINT)
-        elif event.tag is not None:
+        else:
             tag = self.source.line(line)[column - 1 :].split(" ", 1)[0]
             self.complain(line, column, f"{quote(tag)} is a YAML tag", TAG_HINT)
-        return event.anchor is not None or event.tag is not None
+        return True
 
     def complain(self, line: int, column: int, message: str, hint: str = "") -> None:
         self.mistakes.append(self.source.mistake(self.source.location(line, column), message, hint))

@@ -10,10 +10,12 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from gradcheck_cli.spec.language.access import MEASURES
+from gradcheck_cli.spec.language.nodes import BRANCHES, signs, walk
 
 PARTS_PER_STATEMENT = 16
 """A long statement counts as several, of this many names, signs and calls each."""
 
+_ONCE = {**BRANCHES, ast.For: ("iter",)}
 _SHAPE_CALLS = {*MEASURES, "len"}
 
 
@@ -26,15 +28,14 @@ def statements_in(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from statements_in(statement.orelse)
 
 
-def cost_of(nodes: Sequence[ast.AST]) -> int:
-    """What it costs to run `nodes` once, counted in statements; the bodies of loops count for themselves."""
-    statements, parts = 0, 0
-    stack = [*nodes]
-    while stack:
-        node = stack.pop()
-        parts += 1
-        statements += isinstance(node, ast.stmt)
-        stack += [node.iter] if isinstance(node, ast.For) else ast.iter_child_nodes(node)
+def cost_of(body: Sequence[ast.stmt]) -> int:
+    """What it costs to run statements once, counted in statements; the bodies of loops count for themselves."""
+    nodes = [node for statement in body for node, _ in walk(statement, _ONCE)]
+    return cost(sum(1 + signs(node) for node in nodes), sum(isinstance(node, ast.stmt) for node in nodes))
+
+
+def cost(parts: int, statements: int = 0) -> int:
+    """The same from the number of names, signs and calls."""
     return 1 + statements + parts // PARTS_PER_STATEMENT
 
 

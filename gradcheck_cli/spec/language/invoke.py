@@ -40,7 +40,14 @@ def op_call(name: str, op: Callable[..., Any], bound: list[Argument], place: Pla
 def _of_one(name: str, op: Callable[..., Any], argument: Run, options: dict[str, Any], place: Place) -> Run:
     """The most frequent calls, on the hot path of every difference: `exp(x)`, `sum(x, axis=0)`."""
 
-    def run(frame: Frame) -> Any:
+    def run(
+        frame: Frame,
+        argument: Run = argument,
+        op: Callable[..., Any] = op,
+        options: dict[str, Any] = options,
+        place: Place = place,
+        name: str = name,
+    ) -> Any:
         value = argument(frame)
         try:
             result = op(as_array(value) if type(value) in PLAIN else value, **options)

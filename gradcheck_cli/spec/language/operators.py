@@ -83,9 +83,17 @@ def _settled(run: Run) -> Run:
 
 
 def _pair(symbol: str, name: str, op: Callable[..., Any], left: Run, right: Run, place: Place) -> Run:
-    on_numbers, room = ON_NUMBERS[name], limits.RESULT_ELEMENTS
-
-    def run(frame: Frame) -> Any:
+    def run(
+        frame: Frame,
+        left: Run = left,
+        right: Run = right,
+        op: Callable[..., Any] = op,
+        place: Place = place,
+        name: str = name,
+        symbol: str = symbol,
+        on_numbers: Callable[[Any, Any], Any] = ON_NUMBERS[name],
+        room: int = limits.RESULT_ELEMENTS,
+    ) -> Any:
         a, b = left(frame), right(frame)
         try:
             if type(a) in PLAIN or type(b) in PLAIN:
@@ -135,7 +143,14 @@ def unary(t: Translator, node: ast.UnaryOp) -> Piece:
 def _single(symbol: str, name: str, op: Callable[..., Any], operand: Run, place: Place) -> Run:
     on_number: Callable[[Any], Any] = invert if name == "invert" else lambda value: -value
 
-    def run(frame: Frame) -> Any:
+    def run(
+        frame: Frame,
+        operand: Run = operand,
+        op: Callable[..., Any] = op,
+        place: Place = place,
+        symbol: str = symbol,
+        on_number: Callable[[Any], Any] = on_number,
+    ) -> Any:
         value = operand(frame)
         try:
             if type(value) in NUMBERS:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 STATIC, TENSOR, SEQUENCE, SEVERAL = "static", "tensor", "sequence", "several"
 TEXT, NONE, ELLIPSIS, BROKEN = "text", "none", "ellipsis", "broken"
 
+VALUES = frozenset({STATIC, TENSOR, SEQUENCE, BROKEN})
+"""Kinds of one number, array or list."""
+
 NUMBERS = frozenset({int, float, bool, complex})
 SEQUENCES = frozenset({tuple, list})
 PLAIN = NUMBERS | SEQUENCES | {str}
@@ -24,16 +27,16 @@ EXPECTED = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, Re
 
 
 class Place:
-    """One character of an expression's text; line and column count from 1."""
+    """One character of an expression's text."""
 
-    __slots__ = ("column", "line", "text")
+    __slots__ = ("offset", "text")
 
-    def __init__(self, text: Text, line: int, column: int) -> None:
-        self.text, self.line, self.column = text, line, column
+    def __init__(self, text: Text, offset: int) -> None:
+        self.text, self.offset = text, offset
 
     def mistake(self, message: str, hint: str = "") -> Mistake:
         """A mistake at this place of the file."""
-        return self.text.mistake(self.line, self.column, message, hint)
+        return self.text.mistake(self.offset, message, hint)
 
     def error(self, message: str, hint: str = "") -> SpecError:
         """The same, ready to raise."""
@@ -75,6 +78,9 @@ class Piece:
     `kind` says what the value is: STATIC, TENSOR, SEQUENCE (of which some are tensors), SEVERAL (a call's outputs),
     TEXT, NONE, ELLIPSIS, or BROKEN (a mistake was reported; no check complains about it again). `known` says that the
     value is `value`, whatever the frame; `count` is the number of SEVERAL values, 0 where it depends.
+
+    What the most frequent kinds of `run` hold are defaults of further parameters: a closure has a cell for each of them, and a
+    large file had so many that looking for garbage among them took longer than translating it.
     """
 
     __slots__ = ("count", "kind", "known", "run", "value", "what")
@@ -87,7 +93,11 @@ class Piece:
 
 def constant(kind: str, value: Any) -> Piece:
     """A piece whose value is known now."""
-    piece = Piece(kind, lambda frame: value)
+
+    def run(frame: Any, value: Any = value) -> Any:
+        return value
+
+    piece = Piece(kind, run)
     piece.known, piece.value = True, value
     return piece
 
@@ -97,14 +107,17 @@ BROKEN_PIECE = Piece(BROKEN, lambda frame: None)
 
 def kind_of(pieces: list[Piece] | tuple[Piece, ...]) -> str:
     """STATIC if nothing but static values go in, TENSOR otherwise, BROKEN if any is."""
-    kinds = {piece.kind for piece in pieces}
-    if BROKEN in kinds:
-        return BROKEN
-    return STATIC if kinds <= {STATIC, TEXT, NONE, ELLIPSIS} else TENSOR
+    kind = STATIC
+    for piece in pieces:
+        if piece.kind == BROKEN:
+            return BROKEN
+        if piece.kind in (TENSOR, SEQUENCE, SEVERAL):
+            kind = TENSOR
+    return kind
 
 
 def require_value(node: ast.AST, piece: Piece) -> None:
-    """Refuse what is no value: a string, None, `...`, several outputs."""
+    """Refuse what is none of VALUES: a string, None, `...`, several outputs."""
     if piece.kind == TEXT:
         raise Refusal(node, "a string cannot be used here", "strings are only for functions that take one")
     if piece.kind == NONE:

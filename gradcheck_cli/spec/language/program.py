@@ -111,6 +111,10 @@ class Run:
         self.values, self.names = values, names
 
 
+NO_NAMES = frozenset[str]()
+"""One for all programs: an empty set takes as much room as a small one."""
+
+
 class Program:
     """An expression or a block, translated. Programs hold no state: running one twice gives the same twice."""
 
@@ -127,9 +131,9 @@ class Program:
         keys: tuple[str, ...] = (),
         nones: frozenset[int] = frozenset(),
         assigned: tuple[str, ...] = (),
-        statics: frozenset[str] = frozenset(),
-        reads: frozenset[str] = frozenset(),
-        calls: frozenset[str] = frozenset(),
+        statics: frozenset[str] = NO_NAMES,
+        reads: frozenset[str] = NO_NAMES,
+        calls: frozenset[str] = NO_NAMES,
     ) -> None:
         self.text = text
         self._run, self._place, self._cost = run, place, cost
@@ -143,9 +147,9 @@ class Program:
         """The names that the block assigns, loop variables too, in the order of their first assignment."""
         self.statics = statics
         """Those of `assigned` that only ever hold static values."""
-        self.reads = reads
+        self.reads = reads or NO_NAMES
         """The names of the scope that the text reads."""
-        self.calls = calls
+        self.calls = calls or NO_NAMES
         """The file's functions that the text calls."""
 
     def run(self, names: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Run:

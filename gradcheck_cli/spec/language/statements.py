@@ -20,7 +20,6 @@ from gradcheck_cli.spec.language.pieces import (
     Place,
     Refusal,
     constant,
-    require_value,
     shown,
 )
 from gradcheck_cli.spec.language.program import Frame, Program
@@ -48,7 +47,7 @@ class Block:
         """The whole block; what is wrong with it goes to the translator's mistakes."""
         t = self.t
         if not self.body:
-            raise Refusal(Place(t.parsed.text, 1, 1), "a block ends with a return, this one is empty")
+            raise Refusal(Place(t.parsed.text, 0), "a block ends with a return, this one is empty")
         before = len(t.mistakes)
         suite = self.suite(self.body)
         if not _returns(self.body) and len(t.mistakes) == before:
@@ -205,20 +204,21 @@ class Block:
 
 def result(t: Translator, node: ast.expr, piece: Piece) -> Callable[[Frame], Any]:
     """What gives a program's result: a list becomes an array."""
-    try:
-        require_value(node, piece)
-    except Refusal as refusal:
-        t.refuse(refusal)
-    value, place = piece.run, t.place(node)
+    value, place = t.required(node, piece).run, t.place(node)
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame, value: Callable[[Frame], Any] = value, place: Place = place) -> Any:
         found = value(frame)
-        try:
-            return as_array(found) if type(found) in SEQUENCES else found
-        except EXPECTED as error:
-            raise place.trouble("this list", error) from None
+        return array_of(found, place) if type(found) in SEQUENCES else found
 
     return run
+
+
+def array_of(values: Any, place: Place) -> Any:
+    """A list that a program returns, as an array. Raises SpecError."""
+    try:
+        return as_array(values)
+    except EXPECTED as error:
+        raise place.trouble("this list", error) from None
 
 
 def _run(suite: list[Statement], frame: Frame) -> Values | None:

@@ -22,6 +22,7 @@ from gradcheck_cli.spec.language.pieces import (
     STATIC,
     TENSOR,
     TEXT,
+    VALUES,
     Piece,
     Place,
     Refusal,
@@ -83,10 +84,8 @@ class Translator:
         self.calls: set[str] = set()
         self._unknown: set[str] = set()
         self._room = limits.EXPRESSION_MISTAKES
-
-    def place(self, node: ast.AST) -> Place:
-        """Where `node` stands in the text."""
-        return self.parsed.place(node)
+        self.place = parsed.place
+        """Where a node stands in the text."""
 
     def name_place(self, node: ast.Attribute) -> Place:
         """Where the name behind the dot stands."""
@@ -117,7 +116,8 @@ class Translator:
 
     def value(self, node: ast.expr) -> Piece:
         """The piece for `node`, where one number, array or list is needed."""
-        return self.required(node, self.expression(node))
+        piece = self.expression(node)
+        return piece if piece.kind in VALUES else self.required(node, piece)
 
     def required(self, node: ast.expr, piece: Piece) -> Piece:
         """`piece`, where one number, array or list is needed."""
@@ -187,12 +187,12 @@ def _constant(t: Translator, node: ast.Constant) -> Piece:
 def _name(t: Translator, node: ast.Name) -> Piece:
     name = node.id
     local = name in t.assigned or name in t.perhaps
-    if name in t.scope and name not in t.assigned:
+    given = name in t.scope
+    if given and name not in t.assigned:
         t.reads.add(name)
-    if not local and name in t.scope.texts:
-        return Piece(TEXT, _lookup(name, t.place(node)))
-    if local or name in t.scope:
-        return Piece(TENSOR if name in t.tensors else STATIC, _lookup(name, t.place(node)))
+    if local or given:
+        kind = TEXT if not local and name in t.scope.texts else TENSOR if name in t.tensors else STATIC
+        return Piece(kind, _lookup(name, t.place(node)))
     if name in NUMBERS_BY_NAME:
         return constant(STATIC, NUMBERS_BY_NAME[name])
     if name in t.scope.functions or name in t.table:
@@ -210,7 +210,7 @@ def _names_hint(known: set[str]) -> str:
 
 
 def _lookup(name: str, place: Place) -> Callable[[Frame], Any]:
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame, name: str = name, place: Place = place) -> Any:
         try:
             return frame[name]
         except KeyError:
