@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
+SAMPLES = 64
+"""Entries of which axes are compared before all are."""
 Flops = tuple[int, list[int]]
 """Of the op, and of the rule of each input."""
 
@@ -194,6 +196,12 @@ class Movement(Family):
         """Move each copy's entries by the same table."""
         (x,) = inputs
         table = self.sources(op, x.shape[1:], params)
+        if (
+            op.outputs == 1
+            and table.size == prod(x.shape[1:])
+            and np.array_equal(np.ravel(table), np.arange(1, table.size + 1))
+        ):
+            return x.reshape(len(x), *table.shape)
         flat = np.concatenate([np.zeros((len(x), 1), x.dtype), _rows(x)], axis=1)
         if isinstance(table, tuple | list):
             return tuple(flat[:, part] for part in table)
@@ -432,10 +440,19 @@ def _aligned(table: Any, shape: Shape) -> Pairs:
 
 def _agreeing(here: Any, shape: Shape, there: Any, other: Shape) -> Pairs:
     """The axes of `shape` and `other` whose coordinates agree in all these pairs of flat indices; of none, no axes."""
-    if not np.size(here):
+    here, there = np.ravel(here), np.ravel(there)
+    if not len(here):
         return ()
-    one, two = (np.unravel_index(np.ravel(k), s) if s else () for k, s in ((here, shape), (there, other)))
-    return tuple((o, i) for o, a in enumerate(one) for i, b in enumerate(two) if np.array_equal(a, b))
+    # A few of them rule out nearly all pairs of axes, of which there may be thousands.
+    few = np.linspace(0, len(here) - 1, min(len(here), SAMPLES)).astype(np.intp)
+    one, two = (np.unravel_index(k[few], s) if s else () for k, s in ((here, shape), (there, other)))
+    likely = [(o, i) for o, a in enumerate(one) for i, b in enumerate(two) if np.array_equal(a, b)]
+    return tuple((o, i) for o, i in likely if np.array_equal(_coordinate(here, shape, o), _coordinate(there, other, i)))
+
+
+def _coordinate(flat: Any, shape: Shape, axis: int) -> Any:
+    """The coordinate along an axis of flat indices in a shape."""
+    return flat // prod(shape[axis + 1 :]) % shape[axis]
 
 
 def _entries(shapes: Sequence[Shape]) -> int:
