@@ -14,7 +14,7 @@ from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Input
 from gradcheck_cli.check.result import LOOSE, SHOWN, Entry, Extent, InputResult
-from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Verdict, among
+from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Verdict, all_agree, among
 from gradcheck_cli.errors import Location
 
 Array = np.ndarray[Any, Any]
@@ -28,12 +28,10 @@ UNDECIDED_CODES = {
 
 def by_policy(verdict: Array, kinks: str) -> Array:
     """Kinks as the `kinks` option wants them."""
-    kink = among(verdict, (Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE))
-    if kinks == "fail":
-        return np.where(kink, np.int8(Verdict.KINK_OUTSIDE), verdict)
-    if kinks == "skip":
-        return np.where(kink, np.int8(Verdict.SKIPPED), verdict)
-    return verdict
+    become = {"fail": Verdict.KINK_OUTSIDE, "skip": Verdict.SKIPPED}.get(kinks)
+    if become is None:
+        return verdict
+    return np.where(among(verdict, (Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE)), np.int8(become), verdict)
 
 
 def worst_of_columns(result: InputResult) -> list[tuple[int, int]]:
@@ -63,6 +61,8 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         error = np.abs(a - D)
         size = np.maximum(np.abs(a), np.abs(D))
         relative = np.divide(error, size, out=np.zeros_like(error), where=error != 0)
+    every = all_agree(verdict)
+    settled: Any = True if every else among(verdict, (Verdict.AGREE, Verdict.DISAGREE))
 
     def entry(flat: Any) -> Entry:
         j, k = divmod(int(flat), a.shape[1])
@@ -70,11 +70,11 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         place, part = coordinates.place(j, k)
         return Entry(output, index, place, float(a[j, k]), float(D[j, k]), float(E[j, k]), Verdict(verdict[j, k]), part)
 
-    settled = among(verdict, (Verdict.AGREE, Verdict.DISAGREE))
-    wrong = _worst_first(among(verdict, FAILING), relative)
-    undecided = among(verdict, UNDECIDED)
-    with np.errstate(all="ignore"):
-        unknown = _worst_first(undecided, np.divide(E, size, out=size, where=undecided))
+    wrong = unknown = np.empty(0, np.intp)
+    if not every:
+        wrong = _worst_first(among(verdict, FAILING), relative)
+        with np.errstate(all="ignore"):
+            unknown = _worst_first(among(verdict, UNDECIDED), E / size)
     return InputResult(
         name=x.name,
         shape=x.value.shape,
@@ -87,7 +87,9 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         checked=a.size + coordinates.outside * outputs.size,
         max_abs_error=float(np.nanmax(error, initial=0.0, where=settled)),
         max_rel_error=float(np.nanmax(relative, initial=0.0, where=settled)),
-        worst=entry(np.argmax(np.where(settled, relative, -1.0))) if settled.any() else None,
+        worst=entry(np.argmax(relative if every else np.where(settled, relative, -1.0)))
+        if a.size and np.any(settled)
+        else None,
         mismatches=tuple(map(entry, wrong)),
         undecided=tuple(map(entry, unknown)),
         bound=float(np.max(E, initial=0.0, where=settled & np.isfinite(E))),
