@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +29,7 @@ def mutated(problem: Problem, rule: Rule) -> Problem:
         pulled = problem.pullback(arrays)
         return pulled._replace(vjp=lambda cotangents: rule(pulled, cotangents))
 
-    return replace(problem, pullback=pullback)
+    return problem._replace(pullback=pullback)
 
 
 def mutants(problem: Problem) -> Iterator[Mutant]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -64,7 +63,7 @@ def verify(
         problem = _problem_of(target, inputs, backward, name, options)
         with Guard(problem) as guard:
             found = check(guard.problem)
-    found = replace(found, findings=(*found.findings, *guard.notes()))
+    found = found._replace(findings=(*found.findings, *guard.notes()))
     return Report((found,), seed=problem.settings.seed, seconds=found.seconds)
 
 

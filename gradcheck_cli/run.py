@@ -202,10 +202,9 @@ def _merged(item: Planned, results: Iterator[CheckResult | SpecError]) -> CheckR
 
 
 def _placed(result: CheckResult, item: Planned) -> CheckResult:
-    from dataclasses import replace
 
     place = item.function.location if item.case.name == "default" else item.case.location
-    return replace(result, case=item.case.name, file=item.file.path, location=place)
+    return result._replace(case=item.case.name, file=item.file.path, location=place)
 
 
 def _broken(item: Planned, code: str, message: str) -> CheckResult:
@@ -225,12 +224,9 @@ def _internal_error(item: Planned, error: Exception) -> CheckResult:
 
 def _worse(one: CheckResult, other: CheckResult) -> CheckResult:
     """Of two draws the one to show, with the work of both."""
-    from dataclasses import replace
-
     order = ("error", "fail", "inconclusive", "pass")
     shown = min(one, other, key=lambda r: order.index(r.verdict))
-    return replace(
-        shown,
+    return shown._replace(
         forward_evaluations=one.forward_evaluations + other.forward_evaluations,
         backward_evaluations=one.backward_evaluations + other.backward_evaluations,
         seconds=one.seconds + other.seconds,

@@ -72,7 +72,7 @@ def page(report) -> str:
 
 def many(report: Report, count: int, passing: bool = True) -> Report:
     checks = [c for c in report.checks if passing or c.verdict != "pass"]
-    return replace(report, checks=tuple(replace(checks[k % len(checks)], case=f"case{k}") for k in range(count)))
+    return replace(report, checks=tuple(checks[k % len(checks)]._replace(case=f"case{k}") for k in range(count)))
 
 
 # The page.
@@ -154,11 +154,11 @@ def test_nothing_from_outside_is_markup(report, text):
     edit = Diagnosis("edit", text, (Change(Location(text, 3, 3), text, text),))
     finding = Finding("GC201", text, place, text, (edit, edit))
     wrong = report.checks[0]
-    x = replace(wrong.inputs[0], name=text, outputs=(Extent(text, (2,), 1),))
+    x = wrong.inputs[0]._replace(name=text, outputs=(Extent(text, (2,), 1),))
     node = wrong.drawing.nodes[0]._replace(name=text)
     drawing = wrong.drawing._replace(nodes=(node, *wrong.drawing.nodes[1:]))
-    check = replace(
-        wrong, function=text, case=text, file=text, location=place, inputs=(x,), findings=(finding,), drawing=drawing
+    check = wrong._replace(
+        function=text, case=text, file=text, location=place, inputs=(x,), findings=(finding,), drawing=drawing
     )
     lines = f"a:\n  b: {text}\n  {text}: {text}\n"
     hostile = Report((check,), (Mistake(place, text, text, text),), options={text: text}, sources={text: lines})
@@ -185,8 +185,8 @@ def test_a_thousand_checks_are_small(report):
 
 def test_checks_that_do_not_pass_have_their_details_first(report):
     big = many(report, 1000)
-    last = replace(big.checks[0], function="the_last", verdict="fail")
-    passing = tuple(replace(c, verdict="pass") for c in big.checks)
+    last = big.checks[0]._replace(function="the_last", verdict="fail")
+    passing = tuple(c._replace(verdict="pass") for c in big.checks)
     page = render(replace(big, checks=(*passing, last)), "html")
     assert page.index("the_last") < page.index('id="passed"')
     assert '<figure class="heat">' in page[: page.index('id="passed"')]
@@ -245,12 +245,12 @@ def test_claims_that_are_no_numbers_are_the_worst():
 
 def test_names_of_rows_and_columns():
     claimed = np.ones((6, 8))
-    x = replace(
-        result(np.ones((6, 8), np.int8), claimed, claimed, (2, 2)), outputs=(Extent("a", (2,), 1), Extent("b", (2,), 2))
+    x = result(np.ones((6, 8), np.int8), claimed, claimed, (2, 2))._replace(
+        outputs=(Extent("a", (2,), 1), Extent("b", (2,), 2))
     )
     assert [row_name(x, k) for k in range(6)] == ["a[0]", "a[1]", "b[0].re", "b[0].im", "b[1].re", "b[1].im"]
     assert [column_name(x, k) for k in (0, 3, 7)] == ["x[0,0].re", "x[0,1].im", "x[1,1].im"]
-    part = replace(x, outputs=(Extent("a", (9,), 1),), shape=(3, 3))
+    part = x._replace(outputs=(Extent("a", (9,), 1),), shape=(3, 3))
     assert (row_name(part, 2), column_name(part, 2)) == ("row 2", "column 2")
 
 
@@ -390,6 +390,6 @@ def test_browser_takes_two_hundred_checks(browser, report, tmp_path):
 
 @needs_browser
 def test_browser_takes_hostile_text_as_text(browser, report, tmp_path):
-    checks = tuple(replace(report.checks[0], function=text[:200]) for text in HOSTILE)
+    checks = tuple(report.checks[0]._replace(function=text[:200]) for text in HOSTILE)
     opened(browser, render(replace(report, checks=checks), "html"), tmp_path)
     assert shown(browser)[1] == HOSTILE[1]

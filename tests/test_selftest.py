@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -110,7 +109,7 @@ def test_a_blind_check_is_found_out(tmp_path, monkeypatch):
     def blind(problem, explain, first=()):
         result = check(problem, explain=explain)
         by_value = {f.code for f in result.findings if f.verdict == "fail"} == {"GC201"}
-        return replace(result, verdict="pass") if by_value else result
+        return result._replace(verdict="pass") if by_value else result
 
     check = trial.check
     monkeypatch.setattr(trial, "check", blind)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from inspect import Parameter, signature
 from typing import Any
 
@@ -48,7 +47,7 @@ def array_problem(
     problem = engine_problem(name, inputs, recorded, primal=lambda *arrays: _outputs(forward(*arrays)), **rest)
     if problem.settings.order == 2:
         raise UsageError("order=2 needs a rule that can be differentiated: write it as an engine Function or in a spec")
-    return replace(problem, second=None)
+    return problem._replace(second=None)
 
 
 Rule = Callable[[list[Array], list[Array], Sequence[Array]], Any]

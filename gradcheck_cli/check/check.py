@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -376,10 +375,9 @@ def _with_second_order(result: CheckResult, problem: Problem, start: float, expl
         f._replace(code="GC205", message=f"second order: {f.message}") if f.verdict == "fail" else f for f in second.findings
     ]
     both = (*result.findings, *findings)
-    return replace(
-        result,
+    return result._replace(
         findings=both,
-        inputs=(*result.inputs, *(replace(x, name=f"{x.name} (order 2)") for x in second.inputs)),
+        inputs=(*result.inputs, *(x._replace(name=f"{x.name} (order 2)") for x in second.inputs)),
         verdict=overall(both, (*result.inputs, *second.inputs)),
         forward_evaluations=result.forward_evaluations + second.forward_evaluations,
         backward_evaluations=result.backward_evaluations + second.backward_evaluations,

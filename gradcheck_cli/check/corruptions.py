@@ -6,7 +6,6 @@ They are linear in the gradient, and the same for every cotangent: only the valu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +91,7 @@ def corrupted(problem: Problem, position: int, change: Change) -> Problem:
 
         return pulled._replace(vjp=vjp)
 
-    return replace(problem, pullback=pullback)
+    return problem._replace(pullback=pullback)
 
 
 def corruptions_of(problem: Problem) -> Iterator[tuple[int, Corruption]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -202,7 +201,7 @@ def engine_problem(name: str, inputs: Sequence[Input], function: Callable[..., A
     """A problem about a function of tensors; `rest` are further fields of `Problem`, `primal` at least."""
     requires = [x.requires_grad for x in inputs]
     problem = Problem(name, tuple(inputs), pullback=engine_pullback(function, requires), **rest)
-    return replace(problem, second=lambda: second_order(problem, function))
+    return problem._replace(second=lambda: second_order(problem, function))
 
 
 def second_order(problem: Problem, function: Callable[..., Any]) -> Problem:

@@ -12,7 +12,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,8 +62,7 @@ class Guard:
 
     def _guarded(self, problem: Problem) -> Problem:
         forward, second, many, trace = problem.forward, problem.second, problem.batched_primal, problem.traced
-        return replace(
-            problem,
+        return problem._replace(
             primal=lambda *arrays: self._forward(problem.primal, *map(_as_array, arrays)),
             pullback=lambda arrays: self._pullback(problem, arrays),
             forward=forward and (lambda *tensors: self._forward(forward, *tensors)),

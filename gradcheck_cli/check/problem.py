@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -100,8 +99,7 @@ class Pulled(NamedTuple):
         return self._replace(vjp=lambda cotangents: self.vjp(cotangents))
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(NamedTuple):
     """A function at a point, and the rule that claims its derivative there."""
 
     name: str
@@ -112,7 +110,7 @@ class Problem:
     """The rule, from the road that is judged."""
     outputs: tuple[str, ...] = ()
     """Names of the outputs; out, or out0, out1, ... where there are none."""
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = Settings()
     forward: Callable[..., Any] | None = None
     """The forward as a function of tensors, where it runs on the engine."""
     looped: Collection[str] = ()

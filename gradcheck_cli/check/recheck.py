@@ -7,7 +7,6 @@ fresh one would see, up to the rounding by which a forward on a batch differs fr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -24,8 +23,7 @@ def remembering(problem: Problem) -> Problem:
     """The problem with a forward that keeps its values; problems made from it with `replace` share them."""
     memory = _Memory()
     batched = problem.batched_primal
-    return replace(
-        problem,
+    return problem._replace(
         primal=memory.of_points(problem.primal),
         batched_primal=None if batched is None else memory.of_copies(batched),
     )

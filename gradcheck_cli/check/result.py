@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -76,8 +75,7 @@ class Seen(NamedTuple):
 NOT_SEEN = Seen()
 
 
-@dataclass(frozen=True, eq=False)
-class InputResult:
+class InputResult(NamedTuple):
     """One input's share of a check.
 
     The arrays have the Jacobian's shape (output size, input size). In projected mode they hold the random combinations; of a
@@ -117,6 +115,12 @@ class InputResult:
     """The rtol and the atol that its entries were judged by."""
     outputs: tuple[Extent, ...] = ()
     """The outputs that are checked: the rows, where each row is one entry."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other  # arrays cannot be compared as a tuple compares what it holds
+
+    def __hash__(self) -> int:
+        return id(self)
 
     @property
     def kinks(self) -> int:
@@ -173,8 +177,7 @@ SHOWN = 100
 """Single entries that a result lists; the arrays hold all of them."""
 
 
-@dataclass(frozen=True, eq=False)
-class CheckResult:
+class CheckResult(NamedTuple):
     """One function at one set of inputs."""
 
     function: str
@@ -185,7 +188,7 @@ class CheckResult:
     """`pass`, `fail`, `inconclusive`, or `error`."""
     inputs: tuple[InputResult, ...] = ()
     findings: tuple[Finding, ...] = ()
-    graph: GraphCounts = field(default_factory=GraphCounts)
+    graph: GraphCounts = GraphCounts()
     forward_evaluations: int = 0
     backward_evaluations: int = 0
     seconds: float = 0.0
@@ -221,19 +224,19 @@ class CheckResult:
         expected = f"{verdict} {code}".strip()
         if verdict == "kink":
             if self.verdict != "pass" or any(x.kinks for x in self.inputs):
-                return replace(self, expected=expected)
+                return self._replace(expected=expected)
             finding = Finding("GC402", CODES["GC402"].title, self.location)
-            return replace(self, expected=expected, verdict="fail", findings=(*self.findings, finding))
+            return self._replace(expected=expected, verdict="fail", findings=(*self.findings, finding))
         codes = [f.code for f in self.findings if f.verdict == "fail"]
         if code in codes or (not code and codes):
-            return replace(self, expected=expected, verdict="pass")
+            return self._replace(expected=expected, verdict="pass")
         if codes:
             finding = Finding("GC403", f"expected {code}, found {', '.join(dict.fromkeys(codes))}", self.location)
         elif self.verdict == "inconclusive":
-            return replace(self, expected=expected)
+            return self._replace(expected=expected)
         else:
             finding = Finding("GC401", CODES["GC401"].title, self.location)
-        return replace(self, expected=expected, verdict="fail", findings=(*self.findings, finding))
+        return self._replace(expected=expected, verdict="fail", findings=(*self.findings, finding))
 
 
 def overall(findings: tuple[Finding, ...] | list[Finding], inputs: tuple[InputResult, ...] = ()) -> str:

@@ -8,7 +8,6 @@ asked in other units: the softmax's y (g - sum(y g)) has no digit left where y i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +70,7 @@ def excuse_narrow(judged: Judged, problem: Problem, outputs: Outputs, coordinate
         pulled = problem.pullback(arrays)
         return pulled._replace(vjp=_of_any_dtype(pulled.vjp, problem.differentiable_inputs()))
 
-    wider = replace(widened(problem), pullback=pullback)
+    wider = widened(problem)._replace(pullback=pullback)
     arrays = [x.value for x in wider.inputs]
     try:
         found = [np.asarray(y) for y in problem.primal(*arrays)]
@@ -101,7 +100,7 @@ def _of_any_dtype(
 
 def widened(problem: Problem) -> Problem:
     """The problem at the same inputs in double precision."""
-    return replace(problem, inputs=tuple(x._replace(value=wide(x.value)) for x in problem.inputs))
+    return problem._replace(inputs=tuple(x._replace(value=wide(x.value)) for x in problem.inputs))
 
 
 def excuse_infinite_tangents(judged: Judged) -> Judged:
@@ -131,7 +130,7 @@ def changes_of(claim: Claim, problem: Problem, claimed: Array) -> Array:
 def _shaken(problem: Problem, sign: float) -> Problem:
     """The problem at inputs a rounding away."""
     inputs = [x._replace(value=nudged(x.value, sign)) if x.requires_grad else x for x in problem.inputs]
-    return replace(problem, inputs=tuple(inputs))
+    return problem._replace(inputs=tuple(inputs))
 
 
 def backward_claim(outputs: Outputs, coordinates: Coordinates, i: int) -> Claim:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,7 @@ def undecided_at_kinks(result: InputResult) -> InputResult:
     verdicts = np.where(among(result.verdicts, FAILING), np.int8(Verdict.NEAR_KINK), result.verdicts)
     entries = tuple(entry._replace(verdict=Verdict.NEAR_KINK) for entry in result.mismatches)
     shown = (*result.undecided, *entries)[:SHOWN]
-    return replace(result, verdict="inconclusive", verdicts=verdicts, mismatches=(), undecided=shown)
+    return result._replace(verdict="inconclusive", verdicts=verdicts, mismatches=(), undecided=shown)
 
 
 def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinates, kinks: str, **rest: Any) -> InputResult:

@@ -7,7 +7,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -172,7 +171,7 @@ def _with_rule(problem: Problem, op: Op, name: str, change: Change) -> Problem:
 
         return pulled._replace(vjp=vjp)
 
-    return replace(problem, pullback=pullback)
+    return problem._replace(pullback=pullback)
 
 
 def _changed_cotangents() -> Iterator[Candidate]:
@@ -183,6 +182,6 @@ def _changed_cotangents() -> Iterator[Candidate]:
                 pulled = problem.pullback(arrays)
                 return pulled._replace(vjp=lambda cotangents: pulled.vjp([change(g) for g in cotangents]))
 
-            return replace(problem, pullback=pullback)
+            return problem._replace(pullback=pullback)
 
         yield ready(Mutant("nonlinear", None, "g", what, make))

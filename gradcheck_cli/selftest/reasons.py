@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,7 +118,7 @@ class Equality:
 
 
 def _at(problem: Problem, inputs: Sequence[Input]) -> Problem:
-    return replace(problem, inputs=tuple(inputs), settings=problem.settings._replace(order=1))
+    return problem._replace(inputs=tuple(inputs), settings=problem.settings._replace(order=1))
 
 
 def _same(one: Sequence[Array | None], two: Sequence[Array | None], rounding: float) -> bool:

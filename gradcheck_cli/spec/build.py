@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from os.path import dirname
 from typing import Any
 
@@ -280,9 +279,8 @@ def graph_outputs(file: SpecFile, spec: FunctionSpec, case: Case, seed: int, exp
 def with_rules(problem: Problem, file: SpecFile, spec: FunctionSpec, case: Case) -> Problem:
     """The same problem for other rules of its function: those of `spec`."""
     function = SpecFunction(spec, Functions(file), case.constants)
-    changed = replace(
-        problem,
+    changed = problem._replace(
         pullback=engine_pullback(function, [x.requires_grad for x in problem.inputs]),
         pushforward=function.forward_rule if spec.jvp is not None else None,
     )
-    return replace(changed, second=lambda: second_order(changed, function))
+    return changed._replace(second=lambda: second_order(changed, function))

@@ -7,7 +7,6 @@ How many edits are tried depends on the sizes of the arrays, never on a clock: t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from heapq import merge
 from itertools import islice
@@ -81,7 +80,7 @@ def mended(result: CheckResult, wrong: Wrong) -> CheckResult:
         return result
     except Exception as error:
         message = f"looking for an edit that mends the rule ended with {type(error).__name__}: {error}"
-        return replace(result, findings=(*result.findings, Finding("GC604", message, wrong.problem.location)))
+        return result._replace(findings=(*result.findings, Finding("GC604", message, wrong.problem.location)))
 
 
 def _with_edits(result: CheckResult, wrong: Wrong) -> CheckResult:
@@ -97,7 +96,7 @@ def _with_edits(result: CheckResult, wrong: Wrong) -> CheckResult:
     for f in result.findings:
         known = said.pop((f.code in FORWARD, f.input_name), ()) if f.code in BACKWARD | FORWARD else ()
         findings.append(f._replace(diagnosis=(*known, *f.diagnosis)))
-    return replace(result, findings=tuple(findings))
+    return result._replace(findings=tuple(findings))
 
 
 def _groups(result: CheckResult, wrong: Wrong, codes: frozenset[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -248,7 +247,7 @@ def _judged(problem: Problem) -> tuple[set[str], set[str]]:
 
 def _small(problem: Problem, entries: int) -> Problem:
     """The problem, judged along a few directions where it is large."""
-    return replace(problem, settings=problem.settings._replace(mode="projected")) if entries > LARGE else problem
+    return problem._replace(settings=problem.settings._replace(mode="projected")) if entries > LARGE else problem
 
 
 def _entries(problem: Problem) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +56,7 @@ class Screen:
             for number in range(MOVED):
                 inputs = tuple(_moved(x, np.random.default_rng([number, k])) for k, x in enumerate(self.problem.inputs))
                 try:
-                    moved = replace(self.problem, inputs=inputs)
+                    moved = self.problem._replace(inputs=inputs)
                     self._moved.append(Screen(moved, self.function, [*self.texts.values()], (), self.forward))
                 except Exception:  # the point need not lie in the forward's domain
                     continue

@@ -7,7 +7,6 @@ ones stay right. Few entries, or round and equal ones, are explained by many cau
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import chain, islice
 
 import numpy as np
@@ -35,7 +34,7 @@ def diagnose(
 ) -> tuple[list[InputResult], list[Finding]]:
     """The results and findings of a check, with their diagnoses."""
     by_name = of_inputs(problem, outputs, inputs)
-    diagnosed = [replace(x, diagnosis=by_name.get(x.name, ())) for x in inputs]
+    diagnosed = [x._replace(diagnosis=by_name.get(x.name, ())) for x in inputs]
     return diagnosed, [f._replace(diagnosis=_of_finding(problem, pulled, outputs, f, by_name)) for f in findings]
 
 
