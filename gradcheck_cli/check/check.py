@@ -17,13 +17,11 @@ from gradcheck_cli.check.degenerate import degenerate
 from gradcheck_cli.check.diagnosis.cause import DIAGNOSED
 from gradcheck_cli.check.differences import Differences, Evaluator
 from gradcheck_cli.check.directions import Directions, Part
-from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative, dot_product, settle
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
 from gradcheck_cli.check.narrow import Narrower
 from gradcheck_cli.check.plan import Planner
 from gradcheck_cli.check.problem import ForwardError, Problem, Pulled, changed, same
-from gradcheck_cli.check.purity import Answers, check_answers, check_purity
 from gradcheck_cli.check.result import CheckResult, InputResult, Seen, overall
 from gradcheck_cli.check.stability import (
     backward_claim,
@@ -34,14 +32,15 @@ from gradcheck_cli.check.stability import (
     widened,
 )
 from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks, worst_of_columns
-from gradcheck_cli.check.ties import excuse_ties
 from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance, Verdict, all_agree, among
 from gradcheck_cli.check.witness import complex_step
 from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import GradcheckError, RuleError
 
 if TYPE_CHECKING:
+    from gradcheck_cli.check.dot_product import DotProduct, EngineDerivative
     from gradcheck_cli.check.forward_rule import ForwardRule
+    from gradcheck_cli.check.purity import Answers
     from gradcheck_cli.engine.graph import Graph
 
 Array = np.ndarray[Any, Any]
@@ -95,6 +94,7 @@ class _Check:
         self.method = ""
         self.answers: Answers | None = None
         self.dot_product: DotProduct | None = None
+        self.derivative: EngineDerivative | None = None
         self.drawing: Graph | None = None
         self.settled = 0
 
@@ -164,6 +164,8 @@ class _Check:
         """The contract; then, input by input, the values."""
         problem = self.problem
         if outputs.size and problem.python and pulled.many is None:  # a rule that is made of ops keeps nothing
+            from gradcheck_cli.check.purity import check_purity
+
             impure, self.answers = check_purity(problem, pulled, outputs, before)
             self.findings += impure
             self.backward += 12
@@ -176,7 +178,6 @@ class _Check:
         if problem.surrogate:
             self.findings.append(Finding("GC601", CODES["GC601"].title, problem.location))
             return
-        self.derivative = EngineDerivative(problem, outputs)
         broken_inputs = {f.input_name for f in self.findings}
         for i in sorted(coordinates, key=lambda i: i not in (self.first or ())):
             if self.first is not None and overall(self.findings) == "fail":
@@ -187,7 +188,9 @@ class _Check:
         if self.explain and self.settings.dot_product and coordinates:
             narrow = any(x.value.dtype in WIDER for x in problem.inputs)
             verdicts = [x.verdicts for x in self.inputs]
-            self.dot_product = dot_product(self.derivative, pulled, self._tolerance(narrow), verdicts, self.settled)
+            from gradcheck_cli.check.dot_product import dot_product
+
+            self.dot_product = dot_product(self._derivative(outputs), pulled, self._tolerance(narrow), verdicts, self.settled)
             self.backward += 1
         if outputs.size and (self.explain or overall(self.findings) == "pass"):
             self._look_elsewhere(pulled, outputs)
@@ -219,6 +222,8 @@ class _Check:
         kept = {f.input_name for f in found if f.code == "GC116"}
         self.findings = [f for f in self.findings if f.code != "GC201" or f.input_name not in kept] + found
         if self.answers is not None and overall(self.findings) == "pass":
+            from gradcheck_cli.check.purity import check_answers
+
             self.findings += check_answers(self.problem, pulled, outputs, self.answers)
             self.backward += 3
 
@@ -278,13 +283,25 @@ class _Check:
         self, judged: Judged, i: int, d: Differences, coordinates: Coordinates, outputs: Outputs, narrow: bool
     ) -> Judged:
         """What is judged, with what the engine's derivative settles, and without what there are excuses for."""
+        from gradcheck_cli.check.ties import excuse_ties
+
         problem = self.problem
         if self.stats.custom and not problem.python and self.settings.eps is None:
-            judged, settled = settle(self.derivative, i, judged, coordinates, self._tolerance(narrow))
+            from gradcheck_cli.check.dot_product import settle
+
+            judged, settled = settle(self._derivative(outputs), i, judged, coordinates, self._tolerance(narrow))
             self.settled += settled
         judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
         judged = excuse_ties(judged, d)
         return excuse_narrow(judged, problem, outputs, coordinates, i) if narrow else judged
+
+    def _derivative(self, outputs: Outputs) -> EngineDerivative:
+        """The engine's derivative of the forward."""
+        if self.derivative is None:
+            from gradcheck_cli.check.dot_product import EngineDerivative
+
+            self.derivative = EngineDerivative(self.problem, outputs)
+        return self.derivative
 
     def _look_closer(self, i: int, planner: Planner, pulled: Pulled, outputs: Outputs, coordinates: Coordinates) -> None:
         """Look at an input in another way: at the entries that a wrong combination stands for; or at all of them, where
@@ -340,6 +357,8 @@ class _Check:
             forward = self._compare(rule.jacobian(), d, sizes, narrow, witness)
             forward = excuse_unstable(forward, rule.claim, self.problem)
             if among(forward.verdict, FAILING).any():
+                from gradcheck_cli.check.ties import excuse_ties
+
                 forward = excuse_ties(forward, d)
                 forward = excuse_infinite_tangents(forward)
                 if narrow:
