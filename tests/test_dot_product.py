@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 
 from gradcheck_cli import Function, Tensor, ops, verify
-from gradcheck_cli.check import check as checking
 from gradcheck_cli.check import dot_product
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
