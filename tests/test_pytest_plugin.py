@@ -88,7 +88,10 @@ def test_other(report):
 
 @pytest.fixture(scope="module")
 def everything_imported():
-    """pytester forgets what a run in this process imports, and NumPy cannot be imported twice."""
+    """pytester forgets what a run in this process imports, and NumPy cannot be imported twice; Hypothesis, which its plugin
+    imports at the end of a run, can be, and takes half a second each time.
+    """
+    import_module("hypothesis")
     for module in walk_packages(gradcheck_cli.__path__, "gradcheck_cli."):
         if not module.name.endswith(".__main__"):
             import_module(module.name)
