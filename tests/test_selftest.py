@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import replace
 from functools import cache
@@ -11,6 +10,7 @@ from functools import cache
 import pytest
 from click.testing import CliRunner
 from documents import ROOT, blocks, check_console
+from draws import ALL
 
 from gradcheck_cli import cli
 from gradcheck_cli.check import corruptions
@@ -29,7 +29,7 @@ from gradcheck_cli.spec.loader import load
 SPECS = ROOT / "specs"
 FILES = sorted(SPECS.glob("*.yaml"))
 DOCUMENT = ROOT / "docs" / "selftest.md"
-MOST = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 2
+MOST = None if ALL else 2
 """Corruptions that are tried on a function, of other kinds for each; with the variable set all of them, which takes minutes."""
 FUNCTIONS = [(path, name) for path in FILES for name, f in load(path).functions.items() if f.backward or f.jvp]
 
