@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import forked
+
 ROOT = Path(__file__).parent.parent
 UPDATE = bool(os.environ.get("GRADCHECK_UPDATE_DOCS"))
 """Set, the outputs in the files are replaced by the real ones instead of being compared."""
@@ -45,13 +47,12 @@ def run(command: str, folder: Path) -> str:
     program, *arguments = shlex.split(command)
     assert program == "gradcheck", command
     environment = {n: v for n, v in os.environ.items() if n not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    environment |= {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "PYTHONSAFEPATH": "1", "COLUMNS": "100"}
+    if hasattr(os, "memfd_create"):
+        return forked.printed(arguments, folder, environment)
+    command_line = [sys.executable, "-m", "gradcheck_cli", *arguments]
     done = subprocess.run(
-        [sys.executable, "-m", "gradcheck_cli", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=folder,
-        env=environment | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "PYTHONSAFEPATH": "1", "COLUMNS": "100"},
-        check=False,
+        command_line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder, env=environment, check=False
     )
     return done.stdout.decode().replace("python -m gradcheck_cli", "gradcheck")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from attacks.expressions import BOMBS, ESCAPES, HOSTILE_BLOCKS, NESTED
+from draws import ALL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from running import compiled, outcome, run
@@ -53,7 +54,7 @@ WORDS = [
     "range", "return", "None", "True", "...", "0", "1", "2.5", "'ij'", "\n", "    ", "lambda", "y", "+=", "reshape",
     "einsum", "{", "}", "none",
 ]  # fmt: skip
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=300 if ALL else 100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def harmless(code, block):

@@ -176,11 +176,11 @@ def test_a_thousand_checks_are_small(report):
     for passing in (True, False):
         page = render(many(report, 1000, passing), "html")
         assert len(page.encode()) < 5_000_000
-        found = Page(page)
-        assert sum(tag == "details" and (a["class"] or "").startswith("check ") for tag, a in found.elements) == 1000
-        assert found.count("p", id="left-out") == 1
+        assert len(re.findall(r'<details class="check [^>]*>', page)) == 1000
+        assert page.count(' id="left-out"') == 1
         assert re.search(r"details stop after 4 MB: [\d,]+ checks without pictures and [\d,]+ checks without details", page)
         assert re.search(r"To see it: <code>gradcheck run \S+wrong.yaml -k .* --seed 0 -o report.html</code>", page)
+    Page(page)
 
 
 def test_checks_that_do_not_pass_have_their_details_first(report):

@@ -20,6 +20,8 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent.parent
 PLUGIN = () if entry_points(group="pytest11", name="gradcheck") else ("-p", "gradcheck_cli.pytest_plugin")
 """An environment may have been made before there was an entry point."""
+NO_HYPOTHESIS = ("-p", "no:hypothesispytest")
+"""Importing it takes a new process as long as the rest of such a run."""
 
 RULES = """\
 functions:
@@ -88,7 +90,10 @@ def test_other(report):
 
 @pytest.fixture(scope="module")
 def everything_imported():
-    """pytester forgets what a run in this process imports, and NumPy cannot be imported twice."""
+    """pytester forgets what a run in this process imports, and NumPy cannot be imported twice; Hypothesis, which its plugin
+    imports at the end of a run, can be, and takes half a second each time.
+    """
+    import_module("hypothesis")
     for module in walk_packages(gradcheck_cli.__path__, "gradcheck_cli."):
         if not module.name.endswith(".__main__"):
             import_module(module.name)
@@ -222,7 +227,7 @@ def test_last_failed(project):
 def test_same_name_in_two_folders_and_two_processes(project):
     write(project.path / "a", rules=RULES)
     write(project.path / "b", rules=RULES)
-    result = project.runpytest_subprocess(*PLUGIN, "-n", "2", "-v")
+    result = project.runpytest_subprocess(*PLUGIN, *NO_HYPOTHESIS, "-n", "2", "-v")
     result.assert_outcomes(passed=6, failed=2)
     result.stdout.fnmatch_lines_random([f"*FAILED {name}/rules.gradcheck.yaml::wrong[[]default[]]*" for name in "ab"])
     result.stdout.fnmatch_lines(["FAIL  ?/rules.gradcheck.yaml:9  wrong  2 of 4 entries wrong"])
@@ -321,12 +326,11 @@ def test_run_without_specs_imports_nothing(pytester):
             assert not {"numpy", "yaml", "click", "rich"} & sys.modules.keys()
         """
     )
-    others = [word for name in ("hypothesispytest", "xdist") for word in ("-p", f"no:{name}")]
-    pytester.runpytest_subprocess(*PLUGIN, *others).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*PLUGIN, *NO_HYPOTHESIS, "-p", "no:xdist").assert_outcomes(passed=1)
 
 
 def test_own_specs_pass_with_warnings_as_errors(project):
     write(project.path, **{name: (ROOT / "specs" / f"{name}.yaml").read_text() for name in ("tutorial", "kinks")})
-    result = project.runpytest_subprocess(*PLUGIN, "-W", "error")
+    result = project.runpytest_subprocess(*PLUGIN, *NO_HYPOTHESIS, "-W", "error")
     assert result.ret == 0
     assert result.parseoutcomes().keys() == {"passed"}

@@ -49,7 +49,7 @@ def project(tmp_path):
 def run_pytest(folder: Path, *words: str) -> str:
     environment = {n: v for n, v in os.environ.items() if n not in ("PYTEST_ADDOPTS", "CI", "PYTEST_XDIST_WORKER")}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *PLUGIN, "-p", "no:cacheprovider", *words],
+        [sys.executable, "-m", "pytest", *PLUGIN, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *words],
         capture_output=True,
         text=True,
         cwd=folder,

@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from documents import ROOT
 
 from gradcheck_cli import UsageError, cli, verify_many
 from gradcheck_cli.planning import plan
+from gradcheck_cli.report import Report
 from gradcheck_cli.run import run_one, run_specs
 from gradcheck_cli.selection import Selection
 from gradcheck_cli.workers import Processes, dask_executor, in_order
@@ -55,11 +57,17 @@ def processes() -> Any:
         yield executor
 
 
-@pytest.fixture
-def several(tmp_path: Path) -> str:
-    path = tmp_path / "several.yaml"
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("specs") / "several.yaml"
     path.write_text(SEVERAL)
     return str(path)
+
+
+@cache
+def alone(*paths: str) -> Report:
+    """What the report is without workers."""
+    return run_specs(paths)
 
 
 def untimed(report: Any) -> Any:
@@ -115,8 +123,8 @@ def test_the_report_is_the_same(executor, several, request):
     paths = [*SPECS, several] if executor == "processes" else [SPECS[0], several]
     found = run_specs(paths, executor=workers)
     assert len(found.checks) > 12
-    assert untimed(found) == untimed(run_specs(paths))
-    assert [str(m) for m in found.mistakes] == [str(m) for m in run_specs(paths).mistakes]
+    assert untimed(found) == untimed(alone(*paths))
+    assert [str(m) for m in found.mistakes] == [str(m) for m in alone(*paths).mistakes]
     assert len(found.mistakes) == 1
 
 
@@ -139,7 +147,7 @@ def test_draws_are_spread(several):
     assert [(d.item.name, d.point) for d in Noting.sent][:13] == [("drawn", k) for k in range(5)] + [
         ("wrong_at_some", k) for k in range(8)
     ]
-    assert untimed(found) == untimed(verify_many(several))
+    assert untimed(found) == untimed(alone(several))
 
 
 def test_command_line(several):
@@ -382,10 +390,8 @@ def test_dask(several):
         with dask_executor(cluster.scheduler_address) as executor:
             report = verify_many(several, executor=executor)
     assert found.exit_code == 2
-    assert [c["function"] for c in json.loads(found.stdout)["checks"]] == [
-        c.function for c in run_specs([*SPECS, several]).checks
-    ]
-    assert untimed(report) == untimed(verify_many(several))
+    assert [c["function"] for c in json.loads(found.stdout)["checks"]] == [c.function for c in alone(*SPECS, several).checks]
+    assert untimed(report) == untimed(alone(several))
 
 
 def test_dask_without_a_cluster(several, monkeypatch):

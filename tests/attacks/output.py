@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from draws import drawn
+
 from attacks.attack import RUN, Attack, function
 from gradcheck_cli.report.formats import FORMATS
 
@@ -62,8 +64,9 @@ ATTACKS = [
     *(
         Attack(f"{format}: {name}", spec(text), frozenset({1, 2}), argv=(*RUN, "--output-format", format),
                silent=("Traceback", "is a bug in gradcheck", *CONTROLS))
-        for format in FORMATS
-        for name, text in INJECTIONS.items()
+        for f, format in enumerate(FORMATS)
+        for k, (name, text) in enumerate(INJECTIONS.items())
+        if drawn(k + f, 3)
     ),
     *(
         Attack(f"expression: {name}", in_expression(text), frozenset({2}), silent=("Traceback", "is a bug", *CONTROLS))

@@ -35,7 +35,7 @@ FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn",
 READABLE = tuple(
     os.path.realpath(p)
     for p in {*sysconfig.get_paths().values(), *(p for p in sys.path if p), sys.prefix, sys.base_prefix,
-              str(Path(gradcheck_cli.__file__).parent)}
+              str(Path(gradcheck_cli.__file__).parent), *([sys.pycache_prefix] if sys.pycache_prefix else [])}
 )  # fmt: skip
 
 
