@@ -69,7 +69,7 @@ def test_a_picture_of_one_sign_is_left_out():
 
 def test_long_names_leave_room():
     x = one_wrong(50, 50, (49, 0))
-    long = InputResult(**{**vars(x), "outputs": (Extent("日本語" * 30, (50,), 1),)})
+    long = x._replace(outputs=(Extent("日本語" * 30, (50,), 1),))
     lines = heat_map(long, "  ", Options(width=40)).split("\n")
     grid = [line for line in lines if line.endswith("|")]
     assert [line.split("|")[0].strip() for line in grid][:3] == ["0", "3", "6"]
