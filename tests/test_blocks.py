@@ -21,6 +21,8 @@ from gradcheck_cli.check.engine_problem import tensor_problem
 from gradcheck_cli.check.problem import Input, Problem
 from gradcheck_cli.check.result import CheckResult
 from gradcheck_cli.check.structure import Structure
+from gradcheck_cli.spec.build import problem_at
+from gradcheck_cli.spec.loader import loads
 
 rng = np.random.default_rng(20)
 MOST = None if os.environ.get("GRADCHECK_ALL_MUTANTS") else 1
@@ -303,3 +305,25 @@ def test_separating_sets_are_few():
     sets = list(together.separating(1_000_000))
     codes = sum(s.astype(np.int64) << k for k, s in enumerate(sets))
     assert (len(sets), len(np.unique(codes)), np.unique(np.bitwise_count(codes)).tolist()) == (23, 1_000_000, [11])
+
+
+LOST = "(grad * cos(x) * sum(x) + sum(grad * sin(x)) + 3.0e8 * grad) - 3.0e8 * grad"
+
+
+@pytest.mark.parametrize("mode", ["full", "projected"])
+def test_a_linear_rule_that_loses_digits_does_not_add_up(mode):
+    body = f"check: {{mode: {mode}}}\n    forward: sin(x) * sum(x)\n    backward: {{x: {LOST}}}"
+    file = loads(f"version: 1\nfunctions:\n  f:\n    inputs: {{x: {{shape: [50]}}}}\n    {body}\n")
+    spec = file.functions["f"]
+    found = check(problem_at(file, spec, spec.cases[0], {}))
+    assert "GC117" in [f.code for f in found.findings]
+
+
+def test_a_rule_of_blocks_that_rounds_to_single_precision():
+    """Blocks of more than one coordinate."""
+
+    def rule(g: Any, x: Any) -> Any:
+        return (np.cumsum(g[:, ::-1], axis=1)[:, ::-1] * np.cos(x)).astype(np.float32).astype(float)
+
+    report = verify(lambda x: np.cumsum(np.sin(x), axis=1), [rng.standard_normal((400, 3))], backward=rule)
+    assert [f.code for f in report.checks[0].findings] == ["GC117"]
