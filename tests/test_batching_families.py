@@ -12,7 +12,7 @@ from differences import keeps_the_rest
 from op_cases import OPS
 
 from gradcheck_cli.engine import ops
-from gradcheck_cli.engine.batching import Batched, batched, noting_loops
+from gradcheck_cli.engine.batching import Batched, Notes, batched, noting
 from gradcheck_cli.engine.families import Family
 from gradcheck_cli.engine.ops.define import CompositeOp
 
@@ -172,8 +172,8 @@ def test_what_nothing_is_known_of_runs_copy_by_copy() -> None:
 def test_no_op_runs_copy_by_copy() -> None:
     taking = [op for op in OPS.values() if op.inputs and not isinstance(op, CompositeOp)]
     assert [op.name for op in taking if not op.family.batches] == []
-    looped: set[str] = set()
-    with noting_loops(looped):
+    notes = Notes()
+    with noting(notes):
         x = Batched(np.ones((3, 2)))
         ops.index_set(ops.sum_to(ops.add_at(x, [0, 0], x), (1,)), 0, ops.one_hot(0, 2)[0])
-    assert looped == set()
+    assert (notes.looped, notes.widest) == (set(), 2)

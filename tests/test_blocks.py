@@ -23,7 +23,8 @@ from gradcheck_cli.check.result import CheckResult
 from gradcheck_cli.check.structure import Structure
 from gradcheck_cli.planning import Planned
 from gradcheck_cli.run import run_one
-from gradcheck_cli.spec.loader import load
+from gradcheck_cli.spec.build import problem_at
+from gradcheck_cli.spec.loader import load, loads
 
 rng = np.random.default_rng(20)
 MOST = None if ALL else 1
@@ -312,3 +313,25 @@ def test_separating_sets_are_few():
     codes.sort()
     assert (len(sets), len(codes), bool(np.all(codes[1:] > codes[:-1]))) == (23, 1_000_000, True)
     assert np.all(np.bitwise_count(codes) == 11)
+
+
+LOST = "(grad * cos(x) * sum(x) + sum(grad * sin(x)) + 3.0e8 * grad) - 3.0e8 * grad"
+
+
+@pytest.mark.parametrize("mode", ["full", "projected"])
+def test_a_linear_rule_that_loses_digits_does_not_add_up(mode):
+    body = f"check: {{mode: {mode}}}\n    forward: sin(x) * sum(x)\n    backward: {{x: {LOST}}}"
+    file = loads(f"version: 1\nfunctions:\n  f:\n    inputs: {{x: {{shape: [50]}}}}\n    {body}\n")
+    spec = file.functions["f"]
+    found = check(problem_at(file, spec, spec.cases[0], {}))
+    assert "GC117" in [f.code for f in found.findings]
+
+
+def test_a_rule_of_blocks_that_rounds_to_single_precision():
+    """Blocks of more than one coordinate."""
+
+    def rule(g: Any, x: Any) -> Any:
+        return (np.cumsum(g[:, ::-1], axis=1)[:, ::-1] * np.cos(x)).astype(np.float32).astype(float)
+
+    report = verify(lambda x: np.cumsum(np.sin(x), axis=1), [rng.standard_normal((400, 3))], backward=rule)
+    assert [f.code for f in report.checks[0].findings] == ["GC117"]

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradcheck_cli import ops, verify
 from gradcheck_cli.check import narrow
 from gradcheck_cli.check.check import check
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.result import CheckResult
+from gradcheck_cli.engine import Function, Tensor
 from gradcheck_cli.spec.build import problem_at
 from gradcheck_cli.spec.loader import loads
 
@@ -30,8 +32,8 @@ def narrowed(monkeypatch: Any) -> list[int]:
     seen: list[int] = []
     original = narrow.Narrower.__call__
 
-    def call(self: Any, grouped: Any, f0: Any, wanted: Any) -> Any:
-        found = original(self, grouped, f0, wanted)
+    def call(self: Any, whole: Any, wanted: Any) -> Any:
+        found, grouped = original(self, whole, wanted), whole.coordinates
         if isinstance(grouped, narrow.Grouped) and grouped.members is grouped.blocks.members:
             seen.append(0 if found is None else len(found[1]))
         return found
@@ -122,3 +124,48 @@ def test_a_wrong_entry_is_found(name, factor, narrowed):
     )
     assert result.verdict == "fail"
     assert result.inputs[0].wrong == WRONG.get(name, 1)
+
+
+class Pieces(Function):
+    """The first half and the second are the same at 0, and have other slopes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return ops.index_set(ops.sin(x), slice(0, 450), 3.0 * x[:450])
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        g = ops.index_set(g, slice(0, 450), 3.0 * g[:450])
+        return ops.index_set(g, 600, 3.0 * g[600])
+
+
+class Diagonal(Function):
+    """Equal entries, of which a wrong one is said to matter."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return 2.0 * ops.diagonal(x)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        gx = ops.index_set(2.0 * ops.diag(g), (500, 500), 0.0)
+        return ops.index_set(gx, (500, 0), 2.0 * g[500])
+
+
+class Triangle(Function):
+    """Zeros, of which some are kept."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return ops.tril(x)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return ops.index_set(ops.tril(g), (300, 5), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("function", "x"), [(Pieces, np.zeros(900)), (Diagonal, np.ones((520, 520))), (Triangle, np.zeros((400, 400)))]
+)
+def test_other_places_that_look_the_same_at_the_point_are_no_stand_in(function, x):
+    assert verify(function.apply, [Tensor(x, requires_grad=True)]).checks[0].verdict == "fail"

@@ -10,7 +10,10 @@ import pytest
 
 from gradcheck_cli import ops, verify
 from gradcheck_cli.check import engine_problem
+from gradcheck_cli.check.engine_problem import tensor_problem
+from gradcheck_cli.check.problem import Input
 from gradcheck_cli.engine import Function, Tensor
+from gradcheck_cli.engine.batching import Batched
 
 rng = np.random.default_rng(11)
 W = rng.normal(size=(4, 3))
@@ -51,12 +54,26 @@ TOGETHER: dict[str, Callable[[Any], Any]] = {
     "an output that stays": lambda x: (ops.exp(x), Tensor(np.ones(2))),
     "a held value": lambda x: x * ops.stop_gradient(ops.sum(x)),
 }
+
+
+def add_to(y: Any, more: Any) -> None:
+    y += more
+
+
+def added_in_place(x: Any) -> Any:
+    """At 0 nothing is added."""
+    y = x * 2.0
+    add_to(y, ops.sin(x))
+    return y
+
+
 ALONE: dict[str, Callable[[Any], Any]] = {
     "a Function of arrays": CubeOfArrays.apply,
     "a way that depends on values": lambda x: x * (2.0 if float(x[0]) > -10 else 3.0),
     "a truth": lambda x: x if ops.sum(x) > -100 else -x,
     "NumPy's functions": lambda x: x * 2.0 + Tensor(np.exp(np.asarray(x.data))) * 0.0,
     "its type matters": counted,
+    "writing in place": added_in_place,
 }
 
 
@@ -134,3 +151,53 @@ def test_a_hidden_coupling_is_found():
     (result,) = verify(Coupled, [Tensor(rng.normal(size=3000), requires_grad=True)]).checks
     assert result.verdict == "fail"
     assert "d out[1234] / d x[7]" in str(result.findings[0])
+
+
+def test_what_is_written_in_place_where_nothing_is_added():
+    (result,) = verify(added_in_place, [Tensor(np.zeros(3), requires_grad=True)]).checks
+    assert result.verdict == "pass", result.findings
+
+
+class InPlace(Function):
+    """A coupling that is lost where `y` and `z` are not the same array."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        z = y = x * 1.0
+        y += 1e-10 * ops.sum(x)
+        return z
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return g * 1.0
+
+
+def test_a_coupling_that_is_written_in_place_is_found():
+    (result,) = verify(InPlace.apply, [Tensor(rng.normal(size=900), requires_grad=True)]).checks
+    assert result.inputs[0].wrong == 1
+
+
+@pytest.mark.parametrize("function", [ops.logdet, ops.qr, lambda a: ops.slogdet(a)[1]])
+def test_a_rule_of_an_op_that_has_no_value_is_at_fault(function):
+    (result,) = verify(function, [Tensor(np.zeros((3, 3)), requires_grad=True)]).checks
+    assert "GC106" in [f.code for f in result.findings]
+
+
+def test_large_results_on_the_way_are_not_made_for_all_copies(monkeypatch):
+    """All at once they would take 400 times as much room as the function itself."""
+    sizes: list[int] = []
+    original = Batched.__init__
+
+    def made(self: Any, array: Any) -> None:
+        sizes.append(array.size)
+        original(self, array)
+
+    monkeypatch.setattr(Batched, "__init__", made)
+    x = Tensor(rng.normal(size=100), requires_grad=True)
+    primal = tensor_problem("", [Input("x", x.data)], lambda x: ops.sum((x[:, None] * x[None]) ** 3, axis=0)).batched_primal
+    assert primal is not None
+    copies = rng.normal(size=(500, 100))
+    primal([copies[:2]], [True])
+    (found,) = primal([copies], [True])
+    np.testing.assert_allclose(found, copies**3 * np.sum(copies**3, axis=1, keepdims=True), rtol=1e-10)
+    assert max(sizes) <= 1_000_000

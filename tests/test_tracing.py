@@ -245,6 +245,8 @@ def test_linear_rules(text):
         "return grad[argmax(grad)] * x",
         "return outer(grad, x) @ grad",
         "return concatenate([grad[:1], x[1:]])",
+        "return grad * 1e-200 * 1e-111 * 1e200 * 1e111 * 2 * x",
+        "return grad * 1e200 * 1e107 * 1e-200 * 1e-107 * 2 * x",
     ],
 )
 def test_rules_that_are_not_linear(text):
@@ -312,3 +314,11 @@ def test_forwards_of_specs(path):
         told = [Traced(y.array, {own[i]: p for i, p in y.aligned.items()}, y.linear) for y in (found[k] for k in outputs.kept)]
         with suppress(np.linalg.LinAlgError, SpecError):  # a matrix that is not definite any more
             assert_kept(forward, arrays, told)
+
+
+def test_many_axes_of_length_1_are_not_compared():
+    shape = (1,) * 31 + (200,) + (1,) * 31
+    (found,) = traced(lambda x: ops.flip(ops.reshape(x, shape), axis=0), [np.ones(200)], [True])
+    assert found.aligned == {0: {(31, 0)}}
+    (found,) = traced(lambda x: ops.flip(x, axis=0), [np.ones(shape)], [True])
+    assert found.aligned == {0: {(31, 31)}}

@@ -287,6 +287,11 @@ class Grouped(Coordinates):
         along: Array = self.base.project(gradients) * self.vector
         return along
 
+    @property
+    def projected_scale(self) -> Array:
+        """One unit of v."""
+        return np.ones(self.base.size)
+
     def combined(self, weights: Array, jacobian: Array) -> Array:
         """The sum over the outputs of each block."""
         sums = np.zeros((self.blocks.count, jacobian.shape[1]))

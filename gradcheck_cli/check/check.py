@@ -163,7 +163,7 @@ class _Check:
     def _judge(self, pulled: Pulled, outputs: Outputs, before: Sequence[Array | None] | None) -> None:
         """The contract; then, input by input, the values."""
         problem = self.problem
-        if outputs.size and problem.python and pulled.many is None:  # a rule that is made of ops keeps nothing
+        if outputs.size and problem.python:
             from gradcheck_cli.check.purity import check_purity
 
             impure, self.answers = check_purity(problem, pulled, outputs, before)
@@ -232,7 +232,7 @@ class _Check:
         claimed = claimed_jacobians(self.problem, pulled, outputs, coordinates)
         self.backward += claimed.pullbacks
         found = list(claimed.findings)
-        if outputs.size and not found and not self._known_to_be_linear(outputs, coordinates, claimed):
+        if outputs.size and not found and not self._known_to_be_linear(pulled, outputs, coordinates, claimed):
             found = check_linearity(self.problem, pulled, outputs, coordinates, claimed)
             self.backward += 9
         if found and pulled.many is not None:
@@ -241,9 +241,12 @@ class _Check:
         self.findings += found
         return None if claimed.findings else claimed
 
-    def _known_to_be_linear(self, outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed) -> bool:
+    def _known_to_be_linear(
+        self, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed
+    ) -> bool:
         known = self.structure
-        return known.linear and adds_up(outputs, coordinates, claimed, known.gradients)
+        gradients = list(known.gradients.values())
+        return known.linear and adds_up(self.problem, pulled, outputs, coordinates, claimed, gradients)
 
     def _judge_input(self, i: int, claimed: Claimed, outputs: Outputs, every: dict[int, Coordinates]) -> None:
         """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.claimed import Claimed, Outputs, asked, broken
-from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, fraction, scale_of
+from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, fraction
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.stability import MARGIN, unsteadiness
@@ -95,7 +95,7 @@ def check_linearity(
                     spared = _all_rounding(
                         one,
                         sums.sizes(v, i),
-                        scale_of(coordinates[i]),
+                        coordinates[i].projected_scale,
                         sums.noise(v, here, i, number),
                         unit_of(problem, outputs, i),
                     )
@@ -115,19 +115,24 @@ def check_linearity(
     return found
 
 
-def adds_up(outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed, gradients: dict[int, Any]) -> bool:
-    """Whether the gradients for the dense cotangent, by the inputs' positions, are the sums of the claimed rows.
+def adds_up(
+    problem: Problem,
+    pulled: Pulled,
+    outputs: Outputs,
+    coordinates: dict[int, Coordinates],
+    claimed: Claimed,
+    gradients: Sequence[Any],
+) -> bool:
+    """Whether the gradients for the dense cotangent are the sums that they must be; False where the rule cannot be asked.
 
     What is known to be linear need be asked no more than that.
     """
-    v = dense_cotangent(outputs.size)
-    for i, c in coordinates.items():
-        g, rows = gradients[i], claimed.jacobians[i]
-        if c.complete and g is not None:
-            one = Sum(c.project(g[None])[0], c.combined(v, rows), c.combined(np.abs(v), np.abs(rows)))
-            if not np.all(one.error <= ADDITIVITY["float64"] * np.max(one.size, initial=0.0)):
-                return False
-    return True
+    try:
+        sums = _Sums(problem, pulled, outputs, coordinates, claimed).of(dense_cotangent(outputs.size), gradients)
+    except RuleError:
+        return False
+    every = [one for of_input in sums.values() for one in of_input]
+    return all(np.all(one.error <= ADDITIVITY["float64"] * np.max(one.size, initial=0.0)) for one in every)
 
 
 def _ordinary(problem: Problem, outputs: Outputs, gradient: Any) -> bool:

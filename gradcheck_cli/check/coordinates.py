@@ -156,6 +156,11 @@ class Coordinates:
         """`re` or `im` of a complex entry, else ''."""
         return ("re", "im")[int(self.first[j]) % 2] if self.complex else ""
 
+    @property
+    def projected_scale(self) -> Array:
+        """The scale of what each number of `project` belongs to."""
+        return scale_of(self)
+
     def project(self, gradients: Array) -> Array:
         """Gradients, stacked along a leading axis, as derivatives along the coordinates: (k, *shape) -> (k, size)."""
         flat = as_real(gradients).reshape(len(gradients), self.flat.size)

@@ -113,7 +113,7 @@ class Differences:
         """Whether evaluations are worth saving: not where they are made at once, of a few numbers."""
         self._probed = values if few else None
         """The outputs at the probes of the wider window, where copies are evaluated all at once and a few more cost nothing."""
-        self.narrower: Callable[[Coordinates, Array, Array], tuple[Differences, Array] | None] | None = None
+        self.narrower: Callable[[Differences, Array], tuple[Differences, Array] | None] | None = None
         """Runs the forward on a part of the input, where that is known to be possible."""
         self._noise: Noise | None = None
         self._wide: Array | None = None
@@ -127,7 +127,7 @@ class Differences:
 
     def narrowed(self, wanted: Array) -> tuple[Differences, Array] | None:
         """The same for what the wanted outputs depend on only, and which outputs these are; None where that cannot be."""
-        return None if self.narrower is None else self.narrower(self.coordinates, self.f0, wanted)
+        return None if self.narrower is None else self.narrower(self, wanted)
 
     def step(self, columns: Array, exponent: int) -> Array:
         """s_j dither 2^e for each column."""
@@ -194,10 +194,18 @@ class Differences:
         assert self._cubic is not None
         return self._cubic
 
-    def _look_wide(self) -> None:
+    def probed(self) -> Array:
+        """The outputs at nine points of a line through the point, in the wider window."""
         if self._probed is None:
             self._probed = self._displaced(self._probes(2.0**-17, self.scale))
-        changes = self._changes(self._probed)
+        return self._probed
+
+    def far(self) -> Array:
+        """The outputs at another point of that line, far from the point: one evaluation."""
+        return self._displaced(self._probes(1.0, self.scale)[:1])
+
+    def _look_wide(self) -> None:
+        changes = self._changes(self.probed())
         self._wide = self._at_least(residual_noise(changes, SMOOTH))
         with np.errstate(all="ignore"):
             cubic = np.abs(SMOOTH.terms[3] @ changes)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.contract import dense_cotangent
-from gradcheck_cli.check.differences import LOST
+from gradcheck_cli.check.differences import LOST, copies_at_once
 from gradcheck_cli.check.problem import ForwardError, Input, Problem, Pulled, Settings
 from gradcheck_cli.engine.backward import grad, grad_of_copies, grad_of_lifted, made_of_ops
-from gradcheck_cli.engine.batching import batched, noting_loops
+from gradcheck_cli.engine.batching import Notes, batched, noting
 from gradcheck_cli.engine.counts import count_graph
 from gradcheck_cli.engine.modes import enable_grad, no_grad
 from gradcheck_cli.engine.operators import Lifted
@@ -75,7 +76,7 @@ def tensor_problem(name: str, inputs: Sequence[Input], function: Callable[..., A
         primal=primal,
         forward=function,
         batched_primal=many,
-        looped=many.looped,
+        looped=many.notes.looped,
         traced=lambda moving: traced(primal, [x.value for x in inputs], moving),
         **rest,
     )
@@ -86,17 +87,28 @@ class ManyAtOnce:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.looped: set[str] = set()
-        """The ops that ran copy by copy."""
+        self.notes = Notes()
         self.refused = False
         """Whether the function is known not to take a batch."""
 
     def __call__(self, arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
-        """Raises what `differences.LOST` names, where each copy has to run alone."""
+        """Raises what `differences.LOST` names, where each copy has to run alone.
+
+        Where results on the way are known to be much larger than inputs and outputs, copies run in parts, none of them alone.
+        """
         if self.refused:
             raise ForwardError("the function does not take many copies at once")
+        copies = next(len(a) for a, f in zip(arrays, flags, strict=True) if f)
+        parts = -(-copies // max(3, copies_at_once(self.notes.widest, 1)))
+        if parts > 1:
+            ends = [copies * k // parts for k in range(parts + 1)]
+            found = [self._together(_part(arrays, flags, *part), flags) for part in pairwise(ends)]
+            return [np.concatenate(y) for y in zip(*found, strict=True)]
+        return self._together(arrays, flags)
+
+    def _together(self, arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
         try:
-            with noting_loops(self.looped):
+            with noting(self.notes):
                 found: Sequence[Array] = batched(self.function, arrays, flags)
         except LOST:
             raise
@@ -104,6 +116,11 @@ class ManyAtOnce:
             self.refused = True
             raise ForwardError(str(error)) from error
         return found
+
+
+def _part(arrays: Sequence[Array], flags: Sequence[bool], start: int, stop: int) -> list[Array]:
+    """Some of the copies."""
+    return [a[start:stop] if f else a for a, f in zip(arrays, flags, strict=True)]
 
 
 def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> Callable[[Sequence[Array]], Pulled]:
@@ -188,12 +205,14 @@ def _record(function: Callable[..., Any], tensors: Sequence[Tensor]) -> list[Ten
 
 
 def _pulled(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: list[Any], **how: bool) -> Sequence[Tensor | None]:
-    """The gradients. What the engine refuses there, such as `numpy()` of a tensor that requires grad, is the rule's doing."""
+    """The gradients. What the engine refuses there, such as `numpy()` of a tensor that requires grad, is the rule's doing; and
+    so is what NumPy does, such as the inverse of a singular matrix.
+    """
     try:
         return grad(outputs, inputs, cotangents, allow_unused=True, **how)
     except RuleError:
         raise
-    except EngineError as error:
+    except (EngineError, ValueError, ArithmeticError) as error:
         raise RuleError("raised", f"the rule raised {type(error).__name__}: {error}") from error
 
 

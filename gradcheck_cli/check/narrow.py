@@ -25,11 +25,13 @@ class Narrower:
     def __init__(self, problem: Problem, structure: Structure, outputs: Outputs, arrays: Sequence[Array], i: int) -> None:
         self.problem, self.structure, self.outputs, self.arrays, self.i = problem, structure, outputs, arrays, i
 
-    def __call__(self, grouped: Coordinates, f0: Array, wanted: Array) -> tuple[Differences, Array] | None:
+    def __call__(self, whole: Differences, wanted: Array) -> tuple[Differences, Array] | None:
         """The differences of the blocks at the indices of the wanted outputs, and the outputs there.
 
-        None where that cannot be, or is not worth it.
+        None where that cannot be, or is not worth it. Some ops know places by their number (a slice, a triangle): the outputs
+        must be those of the whole at the point, where others may happen to be the same, near it, and far from it.
         """
+        grouped = whole.coordinates
         if not isinstance(grouped, Grouped) or grouped.members is not grouped.blocks.members:
             return None
         source = place_shape(grouped.base.value)
@@ -48,7 +50,8 @@ class Narrower:
         arrays = [a if axis is None else np.take(a, indices, axis) for a, axis in zip(self.arrays, axes, strict=True)]
         evaluate = Evaluator(self.problem.primal, self.problem.batched_primal, arrays, self.i, self.outputs.kept, len(there))
         d = Differences(evaluate, _restricted(grouped, arrays[self.i], here, there), self.problem.batched_primal is not None)
-        return (d, there) if same(d.f0, f0[there]) else None
+        alike = same(d.probed(), whole.probed()[:, there]) and same(d.far(), whole.far()[:, there])
+        return (d, there) if alike else None
 
 
 def _restricted(grouped: Grouped, value: Array, here: Array, there: Array) -> Grouped:

@@ -15,9 +15,24 @@ if TYPE_CHECKING:
     from gradcheck_cli.engine.op import Op
 
 
+class Notes:
+    """On a function that runs on many copies."""
+
+    def __init__(self) -> None:
+        self.looped: set[str] = set()
+        """The names of the ops that ran copy by copy."""
+        self.widest = 1
+        """The most numbers that a result of an op has for each copy."""
+
+    def see(self, result: Any) -> None:
+        """Note the size of what an op gave."""
+        for y in result if isinstance(result, tuple | list) else (result,):
+            self.widest = max(self.widest, y.size // max(1, len(y)))
+
+
 class _Notes(threading.local):
-    looped: set[str] | None = None
-    """Where somebody asks: the names of the ops that ran copy by copy."""
+    taken: Notes | None = None
+    """Where somebody asks."""
 
 
 NOTES = _Notes()
@@ -39,23 +54,25 @@ class Batched(Lifted):
         """Run `op` on all copies; called by the op itself."""
         flags = [type(x) is Batched for x in inputs]
         differ = bool(params) and lifted_among(params.values()) is not None
-        if NOTES.looped is not None and (differ or not op.family.batches):
-            NOTES.looped.add(op.name)
+        if NOTES.taken is not None and (differ or not op.family.batches):
+            NOTES.taken.looped.add(op.name)
         if differ:
             y = _one_by_one(op, inputs, params, len(self.array))
         else:
             y = op.family.batch(op, [x.array if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
+        if NOTES.taken is not None:
+            NOTES.taken.see(y)
         return tuple(map(Batched, y)) if isinstance(y, tuple | list) else Batched(y)
 
 
 @contextmanager
-def noting_loops(names: set[str]) -> Iterator[None]:
-    """Inside, the names of ops that run copy by copy are put to `names`."""
-    before, NOTES.looped = NOTES.looped, names
+def noting(notes: Notes) -> Iterator[None]:
+    """Inside, `notes` are taken."""
+    before, NOTES.taken = NOTES.taken, notes
     try:
         yield
     finally:
-        NOTES.looped = before
+        NOTES.taken = before
 
 
 def batched(function: Callable[..., Any], arrays: Sequence[Any], flags: Sequence[bool]) -> Any:

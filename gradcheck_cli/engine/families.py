@@ -439,14 +439,17 @@ def _aligned(table: Any, shape: Shape) -> Pairs:
 
 
 def _agreeing(here: Any, shape: Shape, there: Any, other: Shape) -> Pairs:
-    """The axes of `shape` and `other` whose coordinates agree in all these pairs of flat indices; of none, no axes."""
+    """The axes of `shape` and `other`, longer than 1, whose coordinates agree in all these pairs of flat indices; of none, no
+    axes.
+    """
     here, there = np.ravel(here), np.ravel(there)
     if not len(here):
         return ()
     # A few of them rule out nearly all pairs of axes, of which there may be thousands.
     few = np.linspace(0, len(here) - 1, min(len(here), SAMPLES)).astype(np.intp)
     one, two = (np.unravel_index(k[few], s) if s else () for k, s in ((here, shape), (there, other)))
-    likely = [(o, i) for o, a in enumerate(one) for i, b in enumerate(two) if np.array_equal(a, b)]
+    axes = [(o, i) for o, n in enumerate(shape) if n > 1 for i, k in enumerate(other) if k > 1]
+    likely = [(o, i) for o, i in axes if np.array_equal(one[o], two[i])]
     return tuple((o, i) for o, i in likely if np.array_equal(_coordinate(here, shape, o), _coordinate(there, other, i)))
 
 

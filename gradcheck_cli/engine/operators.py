@@ -146,6 +146,12 @@ class Lifted(Operand):
     def __bool__(self) -> bool:
         raise TypeError("this value has no single truth")
 
+    def _in_place(self, other: Any) -> Any:
+        """Of tensors this changes all that share the memory; here it would make a value of its own."""
+        raise TypeError("what is carried along cannot be written in place")
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = __iand__ = __ior__ = _in_place
+
 
 def lifted_among(values: Iterable[Any]) -> Lifted | None:
     """A lifted value among static parameters, or None: an index, say, that differs between copies."""

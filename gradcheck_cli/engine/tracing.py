@@ -19,6 +19,8 @@ Array = np.ndarray[Any, Any]
 Aligned = dict[int, frozenset[tuple[int, int]]]
 """For each source that a value depends on, by number, pairs (axis, axis of the source): along these, entries depend on entries
 of the same index only."""
+ORDINARY = 1e100
+"""What is larger, or smaller than its reciprocal, may overflow or lose digits where a source is another."""
 
 
 class Trace:
@@ -37,7 +39,7 @@ class Traced(Lifted):
     def __init__(self, array: Array, aligned: Aligned, linear: bool, trace: Trace | None = None) -> None:
         super().__init__(array)
         self.aligned, self.linear, self.trace = aligned, linear, trace or Trace()
-        """`linear`: in all sources together, and in double precision."""
+        """`linear`: in all sources together, in double precision, and far from the ends of its range."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -58,7 +60,7 @@ class Traced(Lifted):
         linear = all(inputs[k].linear for k in moving) and op.is_linear(arrays, moving)
         aligned = _joined([_through(axes[k], inputs[k].aligned) for k in moving])
         trace = inputs[moving[0]].trace
-        found = tuple([Traced(part, aligned, linear and part.dtype.char in "dD", trace) for part in parts])
+        found = tuple([Traced(part, aligned, linear and _ordinary(part), trace) for part in parts])
         return found if isinstance(y, tuple | list) else found[0]
 
     def measured(self) -> None:
@@ -87,6 +89,14 @@ def traced(function: Callable[..., Any], arrays: Sequence[Array], moving: Sequen
 def as_traced(value: Any, trace: Trace | None = None) -> Traced:
     """A result; one that is no traced value depends on no source, and is linear in them if it is zero."""
     return value if type(value) is Traced else Traced(np.asarray(value), {}, not np.any(value), trace)
+
+
+def _ordinary(array: Array) -> bool:
+    """Whether sums and multiples of such numbers are rounded only: nothing underflows, overflows, or has few digits."""
+    if array.dtype.char not in "dD":
+        return False
+    size = np.abs(array)
+    return bool(np.all((size == 0) | ((size > 1 / ORDINARY) & (size < ORDINARY))))
 
 
 def _through(axes: Sequence[tuple[int, int]], aligned: Aligned) -> Aligned:

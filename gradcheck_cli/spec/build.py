@@ -229,7 +229,7 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
         primal=plain,
         forward=function,
         batched_primal=many,
-        looped=many.looped,
+        looped=many.notes.looped,
         traced=lambda moving: traced(plain, [x.value for x in inputs], moving),
         outputs=spec.outputs,
         settings=settings,
