@@ -8,29 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcheck_cli.check.blocks import FULL_ENTRIES
+from gradcheck_cli.check.blocks import FULL_ENTRIES, Grouped
 from gradcheck_cli.check.claimed import Claimed, Outputs, RowSizes, broken, claimed_jacobians, row_sizes
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
 from gradcheck_cli.check.contract import adds_up, check_linearity
 from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
 from gradcheck_cli.check.degenerate import degenerate
-from gradcheck_cli.check.diagnosis.cause import DIAGNOSED
 from gradcheck_cli.check.differences import Differences, Evaluator
 from gradcheck_cli.check.directions import Directions, Part
-from gradcheck_cli.check.findings import CODES, Finding
+from gradcheck_cli.check.findings import CODES, DIAGNOSED, Finding
 from gradcheck_cli.check.jacobian import Comparison, Judged, classical
-from gradcheck_cli.check.narrow import Narrower
 from gradcheck_cli.check.plan import Planner
 from gradcheck_cli.check.problem import ForwardError, Problem, Pulled, changed, same
 from gradcheck_cli.check.result import CheckResult, InputResult, Seen, overall
-from gradcheck_cli.check.stability import (
-    backward_claim,
-    excuse_if_right,
-    excuse_infinite_tangents,
-    excuse_narrow,
-    excuse_unstable,
-    widened,
-)
 from gradcheck_cli.check.summary import findings_of, summarise, undecided_at_kinks, worst_of_columns
 from gradcheck_cli.check.verdict import FAILING, KINKS, Tolerance, Verdict, all_agree, among
 from gradcheck_cli.check.witness import complex_step
@@ -260,7 +250,10 @@ class _Check:
         if problem.python:
             evaluate.doubt_batches(arrays[i])
         d = Differences(lambda copies: coordinates.look(evaluate(copies)), coordinates, evaluate.batched is not None)
-        d.narrower = Narrower(problem, self.structure, outputs, arrays, i)
+        if isinstance(coordinates, Grouped):
+            from gradcheck_cli.check.narrow import Narrower
+
+            d.narrower = Narrower(problem, self.structure, outputs, arrays, i)
         witness = complex_step(problem.primal, arrays, i, outputs.kept, coordinates, d.scale)
         narrow = x.value.dtype in WIDER
         judged = self._compare(a, d, sizes, narrow, witness)
@@ -286,6 +279,7 @@ class _Check:
         self, judged: Judged, i: int, d: Differences, coordinates: Coordinates, outputs: Outputs, narrow: bool
     ) -> Judged:
         """What is judged, with what the engine's derivative settles, and without what there are excuses for."""
+        from gradcheck_cli.check.stability import backward_claim, excuse_narrow, excuse_unstable
         from gradcheck_cli.check.ties import excuse_ties
 
         problem = self.problem
@@ -355,6 +349,8 @@ class _Check:
 
     def _judge_forward_rule(self, rule: ForwardRule, backward: Judged, d: Differences, sizes: RowSizes, witness: Any) -> None:
         """The forward rule against the same differences, and against the backward rule."""
+        from gradcheck_cli.check.stability import excuse_if_right, excuse_infinite_tangents, excuse_unstable, widened
+
         narrow = rule.input.value.dtype in WIDER
         try:
             forward = self._compare(rule.jacobian(), d, sizes, narrow, witness)

@@ -12,7 +12,6 @@ from gradcheck_cli.check.claimed import Claimed, Outputs, asked, broken
 from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, fraction
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
-from gradcheck_cli.check.stability import MARGIN, unsteadiness
 from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]
@@ -183,6 +182,8 @@ def nonzero(gradient: Any, what: str = "cotangent") -> str:
 
 def _rounding(problem: Problem, outputs: Outputs, g: Array, k: int) -> float:
     """What a rule that loses digits on the way may be off by."""
+    from gradcheck_cli.check.stability import unsteadiness
+
     try:
         return unsteadiness(problem, outputs, g)[k]
     except RuleError:
@@ -236,6 +237,8 @@ class _Sums:
 
     def noise(self, g: Array, here: dict[int, list[Sum]], i: int, number: int) -> Array:
         """MARGIN max |d' - d|, entry by entry, d the difference of one sum for `g`, d' for a cotangent near it."""
+        from gradcheck_cli.check.stability import MARGIN
+
         if id(here) not in self._nearby:
             rng = np.random.default_rng(0)
             nearby = [self.outputs.rounded(g * (1 + NUDGE * rng.uniform(-1, 1, len(g)))) for _ in range(NUDGES)]

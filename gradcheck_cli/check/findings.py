@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.errors import Location
+
+if TYPE_CHECKING:
+    from gradcheck_cli.check.diagnosis.cause import Diagnosis
 
 
 class Code(NamedTuple):
@@ -265,6 +267,9 @@ CODES: dict[str, Code] = {
         "checked; the values are not.",
     ),
 }
+
+DIAGNOSED = frozenset({"GC102", "GC104", "GC110", "GC201"})
+"""Those that causes are looked for."""
 
 
 class Finding(NamedTuple):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.tolerances import FIXED_STEP
 from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Verdict, among
@@ -14,6 +13,7 @@ from gradcheck_cli.engine.counts import GraphCounts
 from gradcheck_cli.errors import Location
 
 if TYPE_CHECKING:
+    from gradcheck_cli.check.diagnosis.cause import Diagnosis
     from gradcheck_cli.check.dot_product import DotProduct
     from gradcheck_cli.check.taylor import Taylor
     from gradcheck_cli.engine.graph import Graph

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -96,7 +95,7 @@ def command(
     with _executor(jobs, dask, timeout) as executor:
         report = run_specs(paths, selection, settings, base=base, stop_at_first=exitfirst, executor=executor, watch=watch)
     finish_on_signals()
-    report = replace(report, interrupted=watch.interrupted)
+    report = report._replace(interrupted=watch.interrupted)
     options = options_for(-1 if quiet else verbose, output)
     text = render(report, format, options)
     if not os.environ.keys().isdisjoint(("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")):

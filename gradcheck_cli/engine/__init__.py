@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from gradcheck_cli.engine import ops
 from gradcheck_cli.engine.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from gradcheck_cli.engine.backward import backward, grad
-from gradcheck_cli.engine.forward_mode import jvp
 from gradcheck_cli.engine.function import Function
 from gradcheck_cli.engine.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from gradcheck_cli.engine.node import Node
@@ -15,6 +14,7 @@ from gradcheck_cli.engine.tensor import Tensor
 
 if TYPE_CHECKING:
     from gradcheck_cli.engine.checkpointing import checkpoint
+    from gradcheck_cli.engine.forward_mode import jvp
     from gradcheck_cli.engine.functional import hessian, hvp, jacobian, vjp
     from gradcheck_cli.engine.statistics import GraphStats, graph_stats
 
@@ -50,6 +50,7 @@ _LATER = {
     "hessian": "functional",
     "hvp": "functional",
     "jacobian": "functional",
+    "jvp": "forward_mode",
     "vjp": "functional",
 }
 

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.engine.anomaly import ANOMALY
-from gradcheck_cli.engine.in_place import check_history, mark_modified
-from gradcheck_cli.engine.lines import calling_line
 from gradcheck_cli.engine.modes import MODE, no_grad
 from gradcheck_cli.engine.node import Edge, Node, edge_of, tensor_at
 from gradcheck_cli.engine.operators import Lifted
@@ -51,6 +49,8 @@ class CustomNode(Node):
         self.hooks = None
         self.time = self.output_time = CLOCK.time
         if ANOMALY.enabled:
+            from gradcheck_cli.engine.lines import calling_line
+
             self.line = calling_line()
         self.rule: Pull | None = rule
         self.next_functions = tuple(edge_of(x) for x in inputs)
@@ -278,12 +278,16 @@ class Function:
             raise InPlaceError(f"{cls.__name__}.forward must return every input that it marks as dirty")
         for x in args:
             if id(x) in ctx._dirty:
+                from gradcheck_cli.engine.in_place import check_history
+
                 check_history(x, requires_grad)
 
     @classmethod
     def _outside_the_graph(cls, ctx: Context, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         for y in outputs:
             if id(y) in ctx._dirty:
+                from gradcheck_cli.engine.in_place import mark_modified
+
                 mark_modified(y, None)
         return tuple(y if id(y) in ctx._dirty else y.detach() for y in outputs)
 
@@ -310,6 +314,8 @@ class Function:
     def _output(cls, ctx: Context, y: Tensor, node: CustomNode, k: int) -> Tensor:
         """Output `k` at its place in the graph: a new tensor, or the very input that forward modified."""
         if id(y) in ctx._dirty:
+            from gradcheck_cli.engine.in_place import mark_modified
+
             mark_modified(y, node if y.dtype.kind in "fc" else None, k)
             return y
         if id(y) in ctx._not_differentiable or y.dtype.kind not in "fc":

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from gradcheck_cli.engine.hooks import Handle, Hook, Hooks
-from gradcheck_cli.engine.lines import Line
 from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.engine.tensor import Tensor
 from gradcheck_cli.engine.versions import CLOCK, check_unmodified, modified
 from gradcheck_cli.errors import GraphError
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.lines import Line
 
 Edge = tuple["Node | None", int]
 """The node that made an input, and which of its outputs it was; (None, 0) where nothing is to be differentiated."""

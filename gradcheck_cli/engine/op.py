@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.engine.anomaly import ANOMALY
-from gradcheck_cli.engine.lines import calling_line
 from gradcheck_cli.engine.modes import MODE
 from gradcheck_cli.engine.node import Edge, Node, edge_of, tensor_at
 from gradcheck_cli.engine.operators import TABLE, Lifted, lifted_among
@@ -266,6 +265,8 @@ class OpNode(Node):
         self.hooks = None
         self.time = self.output_time = CLOCK.time
         if ANOMALY.enabled:
+            from gradcheck_cli.engine.lines import calling_line
+
             self.line = calling_line()
         self.positions = [i for i, x in enumerate(inputs) if type(x) is Tensor]
         self.next_functions = tuple([edge_of(inputs[i]) for i in self.positions])

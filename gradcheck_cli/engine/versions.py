@@ -13,12 +13,14 @@ import weakref
 from array import array as numbers
 from bisect import bisect_right
 from collections import deque
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from gradcheck_cli.engine.lines import Line, calling_line
 from gradcheck_cli.errors import InPlaceError
+
+if TYPE_CHECKING:
+    from gradcheck_cli.engine.lines import Line
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 
@@ -76,6 +78,8 @@ def memory_of(array: Array) -> Array:
 
 def modified(array: Array) -> None:
     """Note that the caller's statement has just modified this array's memory."""
+    from gradcheck_cli.engine.lines import calling_line
+
     memory, line = memory_of(array), calling_line()
     with _LOCK:
         CLOCK.time += 1

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcheck_cli.errors import VerificationError
 
@@ -18,19 +17,21 @@ INTERRUPTED = 130
 """The exit code of what a signal ended: 128 + SIGINT, as shells have it."""
 
 
-@dataclass(frozen=True, eq=False)
-class Report:
+NOTHING: Mapping[str, Any] = {}
+
+
+class Report(NamedTuple):
     """All checks of a run, in the order of files, functions and cases."""
 
     checks: tuple[CheckResult, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     """What is wrong with the spec files that could not be used."""
     seed: int = 0
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = NOTHING
     """The options that the run itself was given; they win over those in the files."""
     seconds: float = 0.0
     """How long all of it took."""
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = NOTHING
     """The texts of the spec files, by path."""
 
     interrupted: str = ""
@@ -90,3 +91,9 @@ class Report:
 
     def __bool__(self) -> bool:
         return self.ok
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)

@@ -27,9 +27,6 @@ class Diagnosis(NamedTuple):
     """Of the cause `edit`: the changes, each of which mends the rule by itself."""
 
 
-DIAGNOSED = frozenset({"GC102", "GC104", "GC110", "GC201"})
-"""The findings that causes are looked for."""
-
 CAUSES: dict[str, str] = {
     "edit": "one change of the rule's text, at the place that is named, mends it",
     "sign": "the gradient, or the input that the rule reads, has the wrong sign",
