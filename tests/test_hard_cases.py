@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck_cli import ops, verify
+from gradcheck_cli import Tensor, ops, verify
 
 rng = np.random.default_rng(41)
 
@@ -351,3 +351,30 @@ def test_a_rule_that_raises_a_rounding_away_is_still_judged():
 
     found = judged(np.sin, x, rule)
     assert (found.verdict, [f.code for f in found.findings]) == ("fail", ["GC201"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shape", [(20, 4), (300, 4)])
+def test_a_claim_that_is_one_of_the_slopes_at_a_kink(seed, shape):
+    """Short steps tell the slopes badly, and what lies on the border is not outside for that; what lies beside it is."""
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=shape) * (draw.random(shape) > 0.5)
+
+    def leaky(x):
+        return np.where(x > 0, x, 0.5 * x).sum(axis=1)
+
+    def claiming(slope):
+        def rule(g, x):
+            return np.where(x > 0, 1.0, np.where(x < 0, 0.5, slope)) * g[:, None]
+
+        return verify(leaky, [x], backward=rule).checks[0]
+
+    right = claiming(0.5)
+    assert right.verdict == "pass", right.findings
+    assert right.inputs[0].kinks
+    assert {f.code for f in claiming(0.4999).findings if f.verdict == "fail"} == {"GC202"}
+
+
+def test_inputs_near_the_largest_numbers():
+    found = verify(lambda x: ops.sin(x * 1e-300), [Tensor(np.array([1e308, 1e300, 1.0]), requires_grad=True)])
+    assert found.checks[0].verdict in ("pass", "inconclusive")

@@ -22,6 +22,8 @@ RUNGS = ((-17,), (-11, -9), (-9, -7))
 asks for longer steps."""
 MISSED = 0.01
 """The part of a column's entries for whose sake alone no longer steps are taken: the ladder settles them."""
+WORTH = {True: 2, False: 4}
+"""Columns are moved together where so many times fewer evaluations are made, by whether these are costly."""
 FAR = 0.26
 """A derivative of zero is also tried at a one-sided step of so many scales."""
 
@@ -93,8 +95,8 @@ class CheapTest:
     def run(self) -> Array:
         """Try columns together where they do not meet in an output, then those that are left one by one."""
         rung = self._plan()
-        for r, columns in self._by_rung(rung) if self.d.costly else ():
-            sets = [columns[k] for k in groups(self.a[columns] != 0)]
+        for r, columns in self._by_rung(rung):
+            sets = [columns[k] for k in groups(self.a[columns] != 0, WORTH[self.d.costly])]
             sets = [group for group in sets if len(group) > 1]
             if sets:
                 still = self._still_together(np.concatenate(sets))

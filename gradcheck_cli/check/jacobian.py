@@ -23,7 +23,7 @@ from gradcheck_cli.check.verdict import (
     Verdict,
     all_agree,
     among,
-    between,
+    at_kinks,
     flat_up_to_a_kink,
     judge,
     kink_shape,
@@ -309,7 +309,8 @@ class Comparison:
         low, high = exponents[0], exponents[-1]
         steps: set[int] = set()
         if wish & UP:
-            top = int(np.floor(np.log2(64 * max(1.0, np.max(np.abs(self.d.coordinates.x))) / self.d.scale[j])))
+            largest = max(1.0, float(np.max(np.abs(self.d.coordinates.x))))
+            top = int(np.floor(6 + np.log2(largest) - np.log2(self.d.scale[j])))  # 64 times that, in scales
             steps |= {e for e in (high + 2 * number, high + 4 * number) if e <= top}
         own = int(self._own_scales(np.array([j]))[0])
         if wish & DOWN and own < exponents[0] + 10:
@@ -403,8 +404,7 @@ class Comparison:
         kinks = kink_shape(slopes, f, beside_kink)
         kink, jump = kinks.kink, kinks.jump
         if deep:
-            inside = between(a, kinks.D, kinks.asym, kinks.slack + np.where(np.isfinite(flat_bound), flat_bound, 0.0))
-            verdict[kink] = np.where(inside, Verdict.KINK_BETWEEN, Verdict.KINK_OUTSIDE)[kink]
+            verdict[kink] = at_kinks(a, kinks, flat_bound)[kink]
             D, E = np.where(kink, kinks.D, D), np.where(kink, kinks.asym, E)
             verdict[jump & (0.1 * np.abs(D) < E) & (verdict == Verdict.UNSETTLED)] = Verdict.NEAR_KINK
         else:

@@ -14,11 +14,13 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-def groups(pattern: Array) -> list[Array]:
-    """The columns in groups of which no two show in one output, by greedy colouring; where there is nothing to gain, none."""
+def groups(pattern: Array, worth: int = 2) -> list[Array]:
+    """The columns in groups of which no two show in one output, by greedy colouring; none, where there are fewer than `worth`
+    times as many columns as groups.
+    """
     columns = len(pattern)
     most = int(np.max(np.count_nonzero(pattern, axis=0), initial=0))  # so many groups there are at least
-    if columns < 2 or most > columns / 2:
+    if columns < 2 or worth * most > columns:
         return []
     bits = np.packbits(pattern, axis=1)
     taken = np.zeros((columns, bits.shape[1]), np.uint8)

@@ -242,13 +242,13 @@ def unexplained_noise(found: Estimate, f: Array) -> Array:
 
 
 class Kinks(NamedTuple):
-    """Where entries sit on a kink or a jump, and the slopes on both sides of a kink, D - asym and D + asym, to `slack`."""
+    """Where entries sit on a kink or a jump, and the slopes on both sides of a kink, D - asym and D + asym, to `spread`."""
 
     kink: Array
     jump: Array
     D: Array
     asym: Array
-    slack: Array
+    spread: Array
 
 
 def kink_shape(slopes: Slopes, f: Array, noise: Array) -> Kinks:
@@ -256,35 +256,49 @@ def kink_shape(slopes: Slopes, f: Array, noise: Array) -> Kinks:
     values do, at the three smallest steps: a jump.
 
     kink: at three steps in a row asym h > 16 noise, asym ~ h^p with |p| <= 0.15 (smooth: p = 1, noise: p = -1), and D the same
-          to asym / 5; and at every smaller step noise would hide it
+          to asym / 5; and at every smaller step noise would hide it. Of these, and of what follows on them at longer steps, the
+          three that differ least tell the slopes
     jump: |f+ - f-| the same to 1e-3, and more than 2^-26 |f|
     """
-    kink, D, asym, slack = np.zeros(f.shape, bool), slopes.D[0], slopes.asym[0], np.zeros(f.shape)
+    kink, D, asym, spread = np.zeros(f.shape, bool), slopes.D[0], slopes.asym[0], np.zeros(f.shape)
     if len(slopes.h) < 3 or slopes.power != 2:
-        return Kinks(kink, kink, D, asym, slack)
+        return Kinks(kink, kink, D, asym, spread)
     with np.errstate(all="ignore"):
         h, first = slopes.h, slopes.asym[:-2]
         (least, most), (low, high) = (_of_three(part) for part in (slopes.asym, slopes.D))
         loud = _of_three(slopes.asym * h)[0] > 16 * noise
         exponent = np.log(slopes.asym[2:] / first) / np.log(h[2:] / h[:-2])
-        found = loud & (high - low <= least / 5) & (np.abs(exponent) <= 0.15)
+        alike = loud & (high - low <= least / 5) & (np.abs(exponent) <= 0.15)
+        found = alike.copy()
         found[1:] &= first[1:] * np.maximum.accumulate(h[:-3], axis=0) <= 16 * noise
+        for k in range(1, len(found)):
+            found[k] |= alike[k] & found[k - 1]
         if found.any():
             kink = np.any(found, axis=0)
-            pick = (np.argmax(found, axis=0), np.arange(len(f)))
-            spread = (high - low + (most - least) + 2 * noise / h[:-2])[pick]
+            spreads = np.where(found, high - low + (most - least) + 2 * noise / h[:-2], np.inf)
+            pick = (np.argmin(spreads, axis=0), np.arange(len(f)))
             D, asym = np.where(kink, slopes.D[pick], D), np.where(kink, first[pick], asym)
-            slack = np.where(kink, np.minimum(KINK_SLACK * first[pick], spread), slack)
+            spread = np.where(kink, spreads[pick], spread)
         rise = np.abs(2 * slopes.h[:3] * slopes.D[:3])
         jump = (np.ptp(rise, axis=0) <= 1e-3 * np.max(rise, axis=0)) & (np.min(rise, axis=0) > 2.0**-26 * np.abs(f))
         jump &= np.min(rise, axis=0) > 0
-    return Kinks(kink, jump, D, asym, slack)
+    return Kinks(kink, jump, D, asym, spread)
 
 
 def _of_three(values: Array) -> tuple[Array, Array]:
     """The least and the largest of three steps in a row, for each that has two larger ones."""
     low, high = (f(f(values[:-2], values[1:-1]), values[2:]) for f in (np.minimum, np.maximum))
     return low, high
+
+
+def at_kinks(a: Array, kinks: Kinks, flat_bound: Array) -> Array:
+    """A verdict per entry that sits on a kink: between the slopes, to KINK_SLACK of their difference at most; outside, beyond
+    what they are known to; or undecided.
+    """
+    most = np.where(np.isfinite(flat_bound), flat_bound, 0.0)
+    inside = between(a, kinks.D, kinks.asym, np.minimum(KINK_SLACK * kinks.asym, kinks.spread) + most)
+    outside = ~between(a, kinks.D, kinks.asym, kinks.spread + most)
+    return np.where(inside, Verdict.KINK_BETWEEN, np.where(outside, Verdict.KINK_OUTSIDE, Verdict.NEAR_KINK))
 
 
 def between(a: Array, D: Array, asym: Array, slack: Array) -> Array:
