@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from gradcheck_cli.check import check as checking
-from gradcheck_cli.check import engine_problem
+from gradcheck_cli.check import differences, engine_problem
 from gradcheck_cli.check.claimed import Outputs, asked
 from gradcheck_cli.check.contract import FACTORS, dense_cotangent
 from gradcheck_cli.check.problem import Problem
@@ -89,3 +89,39 @@ def test_nobody_is_accused_of_what_a_batch_rounds(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(engine_problem, "grad_of_copies", rounded)
     assert checking.check(of(RULE % "grad * 2 * x", tmp_path)).findings == ()
     assert asked
+
+
+def test_a_rule_with_large_values_on_the_way_is_asked_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = []
+
+    def counting(ends: Any, leaves: Any, cotangents: Any) -> list[Any]:
+        copies.append(len(cotangents[0]))
+        return grad_of_copies(ends, leaves, cotangents)
+
+    monkeypatch.setattr(engine_problem, "grad_of_copies", counting)
+    monkeypatch.setattr(differences, "CHUNK_NUMBERS", 10_000)
+    text = (
+        "functions: {f: {inputs: {x: {shape: [40]}}, forward: 'sum(outer(x, x), axis=0)',"
+        " backward: {x: 'grad * sum(x) + sum(outer(grad, x), axis=1) * 0 + sum(grad * x)'}}}"
+    )
+    found = checking.check(of(text, tmp_path))
+    assert (found.verdict, sum(copies)) == ("pass", 40)
+    assert max(copies) == 10_000 // 40**2
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_zero_but_for_rounding_is_linear(seed: int, tmp_path: Path) -> None:
+    text = """
+functions:
+  f:
+    inputs: {x: {shape: [5, 4]}}
+    check: {seed: %d}
+    forward: |
+      y = softmax(x, axis=1)
+      return sum(y, axis=1)
+    backward: |
+      g = grad[:, None]
+      return y * (g - sum(g * y, axis=1, keepdims=True))
+"""
+    found = checking.check(of(text % seed, tmp_path))
+    assert {f.code for f in found.findings} <= {"GC301"}

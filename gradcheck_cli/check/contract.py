@@ -304,7 +304,7 @@ def _not_additive(one: Sum, coordinates: Coordinates, rounding: float = 0.0, spa
     if not wrong.any():
         return ""
     j = int(np.argmax(np.where(wrong, one.error, 0)))
-    share = one.error[j] / largest
+    share = one.error[j] / largest if largest else np.inf
     if share < FLOAT32_SHARE and coordinates.value.dtype == np.float64:
         return f"{ROUNDED} only to {share:.0e} of the largest, as numbers rounded to float32 do"
     return f"all outputs at once give {one.total[j]:.9g} in an entry, the outputs one by one add up to {one.terms[j]:.9g}"

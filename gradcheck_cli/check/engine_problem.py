@@ -21,7 +21,7 @@ from gradcheck_cli.engine.modes import enable_grad, no_grad
 from gradcheck_cli.engine.operators import Lifted
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
-from gradcheck_cli.engine.tracing import Traced, as_traced, source, traced
+from gradcheck_cli.engine.tracing import Trace, Traced, as_traced, source, traced
 from gradcheck_cli.errors import EngineError, MissingExtraError, RuleError, SpecError
 
 if TYPE_CHECKING:
@@ -153,6 +153,8 @@ class Vjp:
     def __init__(self, outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> None:
         self.live = [k for k, y in enumerate(outputs) if y.requires_grad]
         self.ends, self.leaves = [outputs[k] for k in self.live], leaves
+        self.widest = 1
+        """The most numbers on the way of one cotangent, as far as that is known."""
         self._last: tuple[list[bytes], Sequence[Array | None]] = [], ()
         """The last question to a rule made of ops, which says the same when it is asked again; and the answer."""
 
@@ -183,14 +185,21 @@ class Vjp:
         return self._traced if self.many is not None else None
 
     def _traced(self, cotangents: Sequence[Array]) -> Sequence[Traced | None] | None:
-        sources = [source(cotangents[k], k) for k in self.live]
-        with suppress(Exception):  # a rule whose way depends on values may raise anything
-            return [None if g is None else as_traced(g) for g in grad_of_lifted(self.ends, self.leaves, sources)]
-        return None
+        trace = Trace()
+        sources = [source(cotangents[k], k, trace) for k in self.live]
+        try:
+            found = grad_of_lifted(self.ends, self.leaves, sources)
+        except Exception:  # a rule whose way depends on values may raise anything
+            return None
+        self.widest = trace.widest
+        return [None if g is None else as_traced(g) for g in found]
 
     def _many(self, cotangents: Sequence[Array]) -> Sequence[Array | None] | None:
+        room = max(2, copies_at_once(self.widest, 1))
+        parts = (slice(k, k + room) for k in range(0, len(cotangents[0]), room))
         with suppress(Exception):  # asked one by one the rule says what is wrong with it
-            return grad_of_copies(self.ends, self.leaves, [cotangents[k] for k in self.live])
+            found = [grad_of_copies(self.ends, self.leaves, [cotangents[k][part] for k in self.live]) for part in parts]
+            return [None if g[0] is None else g[0] if len(g) == 1 else np.concatenate(g) for g in zip(*found, strict=True)]
         return None
 
 

@@ -26,6 +26,8 @@ ORDINARY = 1e100
 class Trace:
     """One run of a function on sources."""
 
+    widest = 1
+    """The most entries of a value on the way."""
     shape_used = measured = False
     """Whether a value's shape was used, by the function or around it; and whether a spec's text asked for it. Another size may
     then give other values."""
@@ -60,6 +62,7 @@ class Traced(Lifted):
         linear = all(inputs[k].linear for k in moving) and op.is_linear(arrays, moving)
         aligned = _joined([_through(axes[k], inputs[k].aligned) for k in moving])
         trace = inputs[moving[0]].trace
+        trace.widest = max(trace.widest, *(part.size for part in parts))
         found = tuple([Traced(part, aligned, linear and _ordinary(part), trace) for part in parts])
         return found if isinstance(y, tuple | list) else found[0]
 
