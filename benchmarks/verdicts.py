@@ -47,7 +47,7 @@ def problem_of(case: Case, x: np.ndarray, J: np.ndarray, settings: Settings) -> 
         case.name,
         (Input("x", x),),
         lambda a: (np.asanyarray(case.function(a)),),
-        lambda arrays: Pulled((y,), vjp, GraphCounts()),
+        lambda arrays: Pulled((y,), vjp, GraphCounts),
         settings=settings,
         batched_primal=many,
     )

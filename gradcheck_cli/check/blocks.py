@@ -221,6 +221,11 @@ class Grouped(Coordinates):
         return self.base.size - self.size
 
     @property
+    def every(self) -> int:
+        """Those of all groups."""
+        return self.base.size
+
+    @property
     def size(self) -> int:
         """Number of groups."""
         return len(self.members)

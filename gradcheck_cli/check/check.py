@@ -100,7 +100,7 @@ class _Check:
         except RuleError as error:
             self.findings.append(broken(error, problem))
             return
-        self.stats = pulled.stats
+        self.stats = pulled.counts()
         outputs = Outputs(problem.outputs, found, pulled.differentiable)
         if self.settings.pictures and pulled.described is not None and self.stats.nodes <= DRAWN:
             self.drawing = pulled.described([x.name for x in problem.inputs], outputs.names)

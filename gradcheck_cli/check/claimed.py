@@ -167,6 +167,6 @@ def row_sizes(claimed: dict[int, Array], coordinates: dict[int, Coordinates], i:
 
 
 def _largest(parts: list[Array]) -> Array:
-    found: Array = np.max(parts, axis=0) if parts else np.zeros(0)
+    found: Array = parts[0] if len(parts) == 1 else np.max(parts, axis=0) if parts else np.zeros(0)
     found[~np.isfinite(found)] = 0.0
     return found

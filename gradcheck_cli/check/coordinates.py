@@ -63,6 +63,11 @@ class Coordinates:
         """Number of coordinates."""
         return len(self.first)
 
+    @property
+    def every(self) -> int:
+        """Number of all coordinates of the input."""
+        return self.size
+
     @cached_property
     def whole(self) -> bool:
         """Whether every number of the array is a coordinate of its own, in order."""

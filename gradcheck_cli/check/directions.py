@@ -88,6 +88,11 @@ class Directions(Coordinates):
         )
 
     @property
+    def every(self) -> int:
+        """Those that the directions combine."""
+        return self.base.size
+
+    @property
     def size(self) -> int:
         """Number of directions."""
         return len(self.columns)
@@ -156,8 +161,14 @@ class Part(Coordinates):
 
     def __init__(self, base: Coordinates, chosen: Array, seen: Array) -> None:
         super().__init__(base.value, bounds=base.bounds)
+        self.base = base
         self.first, self.second = base.first[chosen], base.second[chosen]
         self.rows = self.seen = seen
+
+    @property
+    def every(self) -> int:
+        """Those that are looked at, and the others."""
+        return self.base.size
 
     @property
     def asked(self) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +142,7 @@ def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> C
         differentiable = tuple(y.requires_grad for y in outputs) if vjp.live else ()
         given = tuple(t.data for t in tensors)
         values = tuple(y.data for y in outputs)
-        return Pulled(values, vjp, count_graph(outputs), given, differentiable, described if vjp.live else None)
+        return Pulled(values, vjp, partial(count_graph, outputs), given, differentiable, described if vjp.live else None)
 
     return pullback
 

@@ -74,7 +74,8 @@ class Pulled(NamedTuple):
     outputs: tuple[Array, ...]
     vjp: Callable[[Sequence[Array]], Sequence[Array | None]]
     """From one cotangent per output to one gradient (or None) per input that requires one. May raise RuleError."""
-    stats: GraphCounts
+    counts: Callable[[], GraphCounts]
+    """Counts the graph."""
     inputs: tuple[Array, ...] = ()
     """The very arrays that the rule was given."""
     differentiable: tuple[bool, ...] = ()

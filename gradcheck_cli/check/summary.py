@@ -82,7 +82,7 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         numeric=coordinates.stored(D, 0.0).T,
         error_bound=coordinates.stored(E, 0.0).T,
         verdicts=coordinates.stored(verdict, Verdict.AGREE).T,
-        entries=outputs.size * Coordinates(x.value, x.structure).size,
+        entries=outputs.size * coordinates.every,
         checked=a.size + coordinates.outside * outputs.size,
         max_abs_error=float(np.nanmax(error, initial=0.0, where=settled)),
         max_rel_error=float(np.nanmax(relative, initial=0.0, where=settled)),

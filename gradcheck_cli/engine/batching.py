@@ -27,7 +27,8 @@ class Notes:
     def see(self, result: Any) -> None:
         """Note the size of what an op gave."""
         for y in result if isinstance(result, tuple | list) else (result,):
-            self.widest = max(self.widest, y.size // max(1, len(y)))
+            if y.size > self.widest:
+                self.widest = max(self.widest, y.size // len(y))
 
 
 class _Notes(threading.local):
@@ -54,14 +55,15 @@ class Batched(Lifted):
         """Run `op` on all copies; called by the op itself."""
         flags = [type(x) is Batched for x in inputs]
         differ = bool(params) and lifted_among(params.values()) is not None
-        if NOTES.taken is not None and (differ or not op.family.batches):
-            NOTES.taken.looped.add(op.name)
+        notes = NOTES.taken
+        if notes is not None and (differ or not op.family.batches):
+            notes.looped.add(op.name)
         if differ:
             y = _one_by_one(op, inputs, params, len(self.array))
         else:
             y = op.family.batch(op, [x.array if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
-        if NOTES.taken is not None:
-            NOTES.taken.see(y)
+        if notes is not None:
+            notes.see(y)
         return tuple(map(Batched, y)) if isinstance(y, tuple | list) else Batched(y)
 
 

@@ -98,8 +98,12 @@ def _ordinary(array: Array) -> bool:
     """Whether sums and multiples of such numbers are rounded only: nothing underflows, overflows, or has few digits."""
     if array.dtype.char not in "dD":
         return False
+    if not array.size:
+        return True
     size = np.abs(array)
-    return bool(np.all((size == 0) | ((size > 1 / ORDINARY) & (size < ORDINARY))))
+    if not size.max() < ORDINARY:
+        return False
+    return bool(size.min() > 1 / ORDINARY) or bool(np.all((size == 0) | (size > 1 / ORDINARY)))
 
 
 def _through(axes: Sequence[tuple[int, int]], aligned: Aligned) -> Aligned:
