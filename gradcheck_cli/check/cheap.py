@@ -157,15 +157,17 @@ class CheapTest:
 
     def _one_by_one(self, columns: Array, exponents: tuple[int, ...]) -> None:
         """Accept the entries that pass; a = 0 does if f+ = f0 = f- bit for bit, and at a far one-sided step too."""
-        looks = self.d.around(columns, exponents)
-        seen = self._seen([quotients(*look, self.d.f0) for look in looks])
         a = self.a[columns]
+        zeros = np.zeros(0, np.intp) if self.d.costly else np.flatnonzero((a == 0).any(axis=1))
+        looks, far = self.d.around_and(columns, exponents, columns[zeros], self._away(columns[zeros]))
+        seen = self._seen([quotients(*look, self.d.f0) for look in looks])
         half = self._half(a)
         good = self._passes(a, half, seen, len(looks) > 1)
         still = (a == 0) & seen.flat
-        asked = still.any(axis=1)
-        if asked.any():
-            still[asked] &= self._still_far(columns[asked])
+        if self.d.costly:
+            zeros = np.flatnonzero(still.any(axis=1))
+            far = self.d.at(columns[zeros], self._away(columns[zeros]))[0] if len(zeros) else far
+        still[zeros] &= (far == self.d.f0) | ~np.isfinite(far)
         good |= still
         self._settle(columns, good, np.where(still, 0.0, seen.D), np.where(still, 0.0, half))
         for e, look in zip(exponents, looks, strict=True):
@@ -186,12 +188,6 @@ class CheapTest:
         x, scale = self.d.coordinates.x[columns], self.d.scale[columns]
         far: Array = FAR * np.where(x < 0, -scale, scale)
         return far
-
-    def _still_far(self, columns: Array) -> Array:
-        """Whether an output stays bit for bit the same at a far step."""
-        values, _ = self.d.at(columns, self._away(columns))
-        still: Array = (values == self.d.f0) | ~np.isfinite(values)
-        return still
 
     def _settle(self, columns: Array, good: Array, D: Array, bound: Array) -> None:
         self.settled[columns] = good

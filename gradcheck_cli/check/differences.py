@@ -157,12 +157,15 @@ class Differences:
 
     def around(self, columns: Array, exponents: Sequence[int]) -> list[Look]:
         """The values with one coordinate moved up and down by the steps of each exponent, for each column."""
-        if not exponents:
-            return []
+        return self.around_and(columns, exponents, columns[:0], np.zeros(0))[0] if exponents else []
+
+    def around_and(self, columns: Array, exponents: Sequence[int], others: Array, far: Array) -> tuple[list[Look], Array]:
+        """The same, and the values at one further step of some columns, evaluated together."""
         steps = [sign * self.step(columns, e) for e in exponents for sign in (1.0, -1.0)]
-        values, gone = self.at(np.tile(columns, len(steps)), np.concatenate(steps))
-        values, gone = (part.reshape(len(exponents), 2, len(columns), -1) for part in (values, gone))
-        return [Look(v[0], v[1], h[0], -h[1]) for v, h in zip(values, gone, strict=True)]
+        values, gone = self.at(np.concatenate([*[columns] * len(steps), others]), np.concatenate([*steps, far]))
+        near = len(steps) * len(columns)
+        v, h = (part[:near].reshape(len(exponents), 2, len(columns), -1) for part in (values, gone))
+        return [Look(v[k, 0], v[k, 1], h[k, 0], -h[k, 1]) for k in range(len(exponents))], values[near:]
 
     def at_once(self, steps: Array) -> tuple[Array, Array]:
         """The values with many coordinates moved at the same time, and the distances really gone, both (k, ...); NaN as in
