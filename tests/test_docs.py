@@ -10,7 +10,7 @@ import pytest
 from documents import ROOT, blocks, check_console, check_part, check_session, run
 from spec_tables import tables
 
-from gradcheck_cli.check.diagnosis.cause import CAUSES, DIAGNOSED
+from gradcheck_cli.check.diagnosis.cause import CAUSES
 from gradcheck_cli.check.diagnosis.diagnose import COARSE
 from gradcheck_cli.check.plan import FULL_ENTRIES
 from gradcheck_cli.check.problem import Settings
