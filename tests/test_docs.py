@@ -11,8 +11,8 @@ from documents import ROOT, blocks, check_console, check_part, check_session, ru
 from spec_tables import tables
 
 from gradcheck_cli.check.diagnosis.cause import CAUSES
-from gradcheck_cli.check.findings import DIAGNOSED
 from gradcheck_cli.check.diagnosis.diagnose import COARSE
+from gradcheck_cli.check.findings import DIAGNOSED
 from gradcheck_cli.check.plan import FULL_ENTRIES
 from gradcheck_cli.check.problem import Settings
 from gradcheck_cli.cli.configuration import Setting
