@@ -108,7 +108,7 @@ class Differences:
         # In double precision and not alone, so that it is rounded as the perturbed copies are.
         near = self._probes(2.0**-17, self.scale) if few else np.zeros((1 + batched, coordinates.size))
         values = self.values_at(coordinates.displaced(near))
-        self.f0 = values[len(values) // 2]  # of nine the fifth
+        self.f0 = np.array(values[len(values) // 2])  # of nine the fifth
         self.costly = not batched or coordinates.size * max(coordinates.flat.size, len(self.f0)) > FEW_NUMBERS
         """Whether evaluations are worth saving: not where they are made at once, of a few numbers."""
         self._probed = values if few else None
@@ -152,7 +152,8 @@ class Differences:
         """The same for a few columns, whose copies are made all at once."""
         copies, gone, outside = self.coordinates.moved(columns, steps)
         values = self.values_at(copies)
-        values[outside] = np.nan
+        if outside.any():
+            values = np.where(outside[:, None], np.nan, values)
         return values, gone.reshape(len(copies), -1)
 
     def around(self, columns: Array, exponents: Sequence[int]) -> list[Look]:
@@ -272,10 +273,17 @@ def quotients(up: Array, down: Array, h_up: Array, h_down: Array, f0: Array) -> 
     term takes out the fake slope f'' (h+ - h-)/2 of two distances that rounding made unequal.
     """
     with np.errstate(all="ignore"):
-        bend = (up - f0) / h_up - (f0 - down) / h_down  # F - B
-        total = h_up + h_down
-        D = (up - down) / total - bend * ((h_up - h_down) / total)
-        return total / 2, D, np.abs(bend) / 2, (up == f0) & (down == f0)
+        bend, part, total = up - f0, f0 - down, h_up + h_down
+        bend /= h_up
+        part /= h_down
+        bend -= part  # F - B
+        np.multiply(bend, (h_up - h_down) / total, out=part)
+        D = up - down
+        D /= total
+        D -= part
+        np.abs(bend, out=bend)
+        bend /= 2
+        return total / 2, D, bend, (up == f0) & (down == f0)
 
 
 class Evaluator:
@@ -311,7 +319,7 @@ class Evaluator:
                 self.batched = None
 
     def __call__(self, copies: Array) -> Array:
-        """(copies, *shape) -> (copies, numbers); NaN where the forward is not defined."""
+        """(copies, *shape) -> (copies, numbers), which may be the function's own; NaN where the forward is not defined."""
         if self.batched is not None:
             try:
                 return self._together(copies)
@@ -327,7 +335,8 @@ class Evaluator:
         assert self.batched is not None
         flags = [k == self.position for k in range(len(self.arrays))]
         found = self.batched([copies if f else a for a, f in zip(self.arrays, flags, strict=True)], flags)
-        return np.concatenate([_rows(found[k]) for k in self.kept], axis=1)
+        rows = [_rows(found[k]) for k in self.kept]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
 
     def _one(self, moved: Array) -> Array | float:
         given = [moved if k == self.position else np.array(a) for k, a in enumerate(self.arrays)]

@@ -59,7 +59,7 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
     with np.errstate(all="ignore"):
         error = np.abs(a - D)
         size = np.maximum(np.abs(a), np.abs(D))
-        relative = np.divide(error, size, out=np.zeros_like(error), where=error != 0)
+        relative = error / np.where(size == 0, 1.0, size)
     every = all_agree(verdict)
     settled: Any = True if every else among(verdict, (Verdict.AGREE, Verdict.DISAGREE))
 
@@ -91,7 +91,7 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         else None,
         mismatches=tuple(map(entry, wrong)),
         undecided=tuple(map(entry, unknown)),
-        bound=float(np.max(E, initial=0.0, where=settled & np.isfinite(E))),
+        bound=float(np.max(np.where(settled & np.isfinite(E), E, 0.0), initial=0.0)),
         outputs=tuple(_extent(outputs.names[k], outputs.arrays[k]) for k in outputs.kept),
         **rest,
     )
