@@ -375,6 +375,42 @@ def test_a_claim_that_is_one_of_the_slopes_at_a_kink(seed, shape):
     assert {f.code for f in claiming(0.4999).findings if f.verdict == "fail"} == {"GC202"}
 
 
+def kinked(draw):
+    """The slopes on the two sides of a kink, at the one entry of a point that is zero; and the verdict of a claim for it."""
+    low, high = np.sort(draw.normal(size=2) * 10.0 ** draw.uniform(-2, 2))
+    offset, bend, n, kind = 10.0 ** draw.uniform(-3, 4), draw.normal(), draw.integers(1, 6), draw.integers(4)
+    x = draw.normal(size=n) * 10.0 ** draw.uniform(-2, 2)
+    x[draw.integers(n)] = 0.0
+
+    def function(x):
+        y = np.where(x > 0, high * x, low * x)
+        if kind == 1:
+            return y + offset
+        if kind == 2:
+            return y + bend * x * x + offset * 1e-3 * np.sin(x)
+        return y if kind == 0 else np.array([np.sum(y) + offset, np.sum(y * np.arange(1, len(x) + 1))])
+
+    def claiming(slope):
+        def rule(g, x):
+            slopes = np.where(x > 0, high, np.where(x < 0, low, slope))
+            if kind == 2:
+                slopes = slopes + 2 * bend * x + offset * 1e-3 * np.cos(x)
+            return g[0] * slopes + g[1] * slopes * np.arange(1, len(x) + 1) if kind == 3 else g * slopes
+
+        return verify(function, [x], backward=rule).checks[0].verdict
+
+    return low, high, claiming
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_slopes_at_random_kinks(seed):
+    """At a large offset float64 cannot always tell; then nothing is said."""
+    draw = np.random.default_rng(seed)
+    for part, right in ((0.0, True), (1.0, True), (draw.random(), True), (1.01, False), (1.0001, False), (-0.001, False)):
+        low, high, claiming = kinked(draw)
+        assert claiming(low + part * (high - low)) != ("fail" if right else "pass"), part
+
+
 def test_inputs_near_the_largest_numbers():
     found = verify(lambda x: ops.sin(x * 1e-300), [Tensor(np.array([1e308, 1e300, 1.0]), requires_grad=True)])
     assert found.checks[0].verdict in ("pass", "inconclusive")

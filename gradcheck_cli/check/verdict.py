@@ -293,11 +293,11 @@ def _of_three(values: Array) -> tuple[Array, Array]:
 
 def at_kinks(a: Array, kinks: Kinks, flat_bound: Array) -> Array:
     """A verdict per entry that sits on a kink: between the slopes, to KINK_SLACK of their difference at most; outside, beyond
-    what they are known to; or undecided.
+    what they are known to, and more than what the forward hides where it stands still at short steps; or undecided.
     """
-    most = np.where(np.isfinite(flat_bound), flat_bound, 0.0)
-    inside = between(a, kinks.D, kinks.asym, np.minimum(KINK_SLACK * kinks.asym, kinks.spread) + most)
-    outside = ~between(a, kinks.D, kinks.asym, kinks.spread + most)
+    inside = between(a, kinks.D, kinks.asym, np.minimum(KINK_SLACK * kinks.asym, kinks.spread))
+    hidden = (flat_bound > 0) & ~(np.abs(a) > flat_bound)
+    outside = ~between(a, kinks.D, kinks.asym, kinks.spread) & ~hidden
     return np.where(inside, Verdict.KINK_BETWEEN, np.where(outside, Verdict.KINK_OUTSIDE, Verdict.NEAR_KINK))
 
 
