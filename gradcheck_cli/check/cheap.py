@@ -82,14 +82,14 @@ class Quotient(NamedTuple):
 class CheapTest:
     """Claimed against numeric, for one input. `run()` gives the entries that agree."""
 
-    def __init__(self, a: Array, d: Differences, tol: Tolerance) -> None:
+    def __init__(self, a: Array, d: Differences, tol: Tolerance, numeric: Array, bound: Array) -> None:
         self.a, self.d, self.tol = a, d, tol
         self.sigma = d.wide_noise()
         self.bend = np.maximum(d.cubic() - 4 * self.sigma, 0.0)
         """What of each output's change within a step is cubic, where it stands out of the noise."""
         self.settled = np.zeros(a.shape, bool)
-        self.numeric, self.bound = np.full(a.shape, np.nan), np.full(a.shape, np.inf)
-        """Of settled entries."""
+        self.numeric, self.bound = numeric, bound
+        """Of settled entries, where they are put."""
         self.taken = Taken(len(a))
 
     def run(self) -> Array:

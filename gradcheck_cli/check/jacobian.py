@@ -220,9 +220,9 @@ class Comparison:
 
     def _cheap(self) -> Array:
         """Entries that agree at once."""
-        test = CheapTest(self.a, self.d, self.tol)
+        test = CheapTest(self.a, self.d, self.tol, self.numeric, self.bound)
         settled = test.run()
-        self.numeric, self.bound, self.taken = test.numeric, test.bound, test.taken
+        self.taken = test.taken
         self.verdict[settled] = Verdict.AGREE
         return settled
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.differences import PIECE
 from gradcheck_cli.check.findings import CODES, Finding
 from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Input
@@ -56,12 +57,9 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
     """Count, find the worst entries, and keep the arrays; `rest` are further fields of the result."""
     a, D, E, verdict = coordinates.entries(judged)
     verdict = by_policy(verdict, kinks)
-    with np.errstate(all="ignore"):
-        error = np.abs(a - D)
-        size = np.maximum(np.abs(a), np.abs(D))
-        relative = error / np.where(size == 0, 1.0, size)
     every = all_agree(verdict)
-    settled: Any = True if every else among(verdict, (Verdict.AGREE, Verdict.DISAGREE))
+    settled = None if every else among(verdict, (Verdict.AGREE, Verdict.DISAGREE))
+    largest = _largest_errors(a, D, E, settled)
 
     def entry(flat: Any) -> Entry:
         j, k = divmod(int(flat), a.shape[1])
@@ -71,8 +69,9 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
 
     wrong = unknown = np.empty(0, np.intp)
     if not every:
-        wrong = _worst_first(among(verdict, FAILING), relative)
         with np.errstate(all="ignore"):
+            size = np.maximum(np.abs(a), np.abs(D))
+            wrong = _worst_first(among(verdict, FAILING), np.abs(a - D) / np.where(size == 0, 1.0, size))
             unknown = _worst_first(among(verdict, UNDECIDED), E / size)
     return InputResult(
         name=x.name,
@@ -84,17 +83,53 @@ def summarise(x: Input, judged: Judged, outputs: Outputs, coordinates: Coordinat
         verdicts=coordinates.stored(verdict, Verdict.AGREE).T,
         entries=outputs.size * coordinates.every,
         checked=a.size + coordinates.outside * outputs.size,
-        max_abs_error=float(np.nanmax(error, initial=0.0, where=settled)),
-        max_rel_error=float(np.nanmax(relative, initial=0.0, where=settled)),
-        worst=entry(np.argmax(relative if every else np.where(settled, relative, -1.0)))
-        if a.size and np.any(settled)
-        else None,
+        max_abs_error=largest.absolute,
+        max_rel_error=max(largest.relative, 0.0),
+        worst=entry(largest.place) if largest.relative >= 0 else None,
         mismatches=tuple(map(entry, wrong)),
         undecided=tuple(map(entry, unknown)),
-        bound=float(np.max(np.where(settled & np.isfinite(E), E, 0.0), initial=0.0)),
+        bound=largest.bound,
         outputs=tuple(_extent(outputs.names[k], outputs.arrays[k]) for k in outputs.kept),
         **rest,
     )
+
+
+class _Largest(NamedTuple):
+    """Of the entries that are settled."""
+
+    absolute: float = 0.0
+    relative: float = -1.0
+    """|a - D| / max(|a|, |D|); negative where no entry is settled,"""
+    place: int = 0
+    """and the flat position of the first such entry."""
+    bound: float = 0.0
+    """The largest finite error bound."""
+
+
+def _largest_errors(a: Array, D: Array, E: Array, settled: Array | None) -> _Largest:
+    """Piece by piece, as what is made on the way is then in the cache; `settled` None: all are."""
+    found = _Largest()
+    width = max(1, PIECE // max(1, a.shape[1]))
+    for start in range(0, len(a) if a.size else 0, width):
+        part = slice(start, start + width)
+        with np.errstate(all="ignore"):
+            error = np.abs(a[part] - D[part])
+            size = np.maximum(np.abs(a[part]), np.abs(D[part]))
+            size[size == 0] = 1.0
+            relative = error / size
+        bound = np.where(np.isfinite(E[part]), E[part], 0.0)
+        if settled is not None:
+            left_out = ~settled[part]
+            error[left_out], relative[left_out], bound[left_out] = 0.0, -1.0, 0.0
+        place = int(np.argmax(np.fmax(relative, -1.0)))
+        worst = float(np.fmax.reduce(relative, axis=None))
+        found = _Largest(
+            max(found.absolute, float(np.fmax.reduce(error, axis=None, initial=0.0))),
+            max(found.relative, worst),
+            start * a.shape[1] + place if worst > found.relative else found.place,
+            max(found.bound, float(bound.max())),
+        )
+    return found
 
 
 def _extent(name: str, y: Array) -> Extent:
