@@ -203,6 +203,9 @@ class Grouped(Coordinates):
         """Of every coordinate; a number that no group has where it is in none."""
         self._all = len(self.members) == 1 and in_order(self.members[0], base.size)
         self._own = in_order(blocks.of_output, blocks.count)
+        run = len(blocks.of_output) // blocks.count
+        self._runs = run if run > 1 and np.array_equal(blocks.of_output, np.repeat(np.arange(blocks.count), run)) else 0
+        """How many outputs of each block follow each other, where they are in the blocks' order."""
         self._start: Array = base.x[self.members]
         self._unit: Array = self.vector[self.members]
         self.owner: Array = self.members[:, blocks.of_output]
@@ -321,7 +324,9 @@ class Grouped(Coordinates):
             np.put_along_axis(copies, self.members[columns], target, axis=1)
         gone = target - before
         gone /= unit
-        if not self._own:
+        if self._runs:
+            gone = np.repeat(gone, self._runs, axis=1)
+        elif not self._own:
             gone = np.take(gone, self.blocks.of_output, axis=1)
         return self.base.arrays(copies), gone, np.zeros(len(columns), bool)
 

@@ -97,7 +97,8 @@ class Tolerance(NamedTuple):
 
     def of(self, a: Array, D: Array) -> Array:
         """The largest difference that counts as agreement; nothing agrees with a claim that is not finite."""
-        tol: Array = np.maximum(self.rtol * np.maximum(np.abs(a), np.abs(D)), self.atol)
+        size = np.abs(a) if D is a else np.maximum(np.abs(a), np.abs(D))
+        tol: Array = np.maximum(self.rtol * size, self.atol)
         return np.where(np.isfinite(a), tol, -np.inf)
 
 
