@@ -191,7 +191,7 @@ class Comparison:
         With a witness, w = 0 confirms the zero. Without one it is doubted if the forward moves FARTHEST scales away, or an
         eighth of them, by no more than WHISPER EPS |f|.
         """
-        zeros = (self.a == 0) & (self.numeric == 0) & among(self.verdict, (Verdict.AGREE,))
+        zeros = (self.a == 0) & (self.numeric == 0) & (self.verdict == np.int8(Verdict.AGREE))
         if not zeros.any():
             return
         zeros &= self._faint()
