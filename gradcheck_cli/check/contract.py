@@ -126,11 +126,13 @@ def adds_up(
 
     What is known to be linear need be asked no more than that.
     """
+    sums = _Sums(problem, pulled, outputs, coordinates, claimed)
+    sums.split = not all(c.complete for c in coordinates.values())  # the rows say enough
     try:
-        sums = _Sums(problem, pulled, outputs, coordinates, claimed).of(dense_cotangent(outputs.size), gradients)
+        found = sums.of(dense_cotangent(outputs.size), gradients)
     except RuleError:
         return False
-    every = [one for of_input in sums.values() for one in of_input]
+    every = [one for of_input in found.values() for one in of_input]
     return all(np.all(one.error <= ADDITIVITY["float64"] * np.max(one.size, initial=0.0)) for one in every)
 
 
