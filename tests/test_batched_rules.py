@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,16 @@ functions:
 """
     found = checking.check(of(text % seed, tmp_path))
     assert {f.code for f in found.findings} <= {"GC301"}
+
+
+def test_a_check_leaves_nothing_for_the_collector(tmp_path: Path) -> None:
+    """The graph holds arrays: it goes with the last that uses it."""
+    problem = of(RULE % "grad * 2 * x", tmp_path)
+    checking.check(problem)
+    gc.collect()
+    gc.disable()
+    try:
+        checking.check(problem)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -175,14 +175,18 @@ class Vjp:
         return [None if g is None else g.data for g in found]
 
     @cached_property
+    def _made_of_ops(self) -> bool:
+        return bool(self.live) and made_of_ops(self.ends)
+
+    @property
     def many(self) -> Callable[[Sequence[Array]], Sequence[Array | None] | None] | None:
         """The same for many cotangents at once, along a leading axis, as `Pulled.many`."""
-        return self._many if self.live and made_of_ops(self.ends) else None
+        return self._many if self._made_of_ops else None
 
-    @cached_property
+    @property
     def traced(self) -> Callable[[Sequence[Array]], Sequence[Traced | None] | None] | None:
         """The same for cotangents that are followed through the rule, as `Pulled.traced`."""
-        return self._traced if self.many is not None else None
+        return self._traced if self._made_of_ops else None
 
     def _traced(self, cotangents: Sequence[Array]) -> Sequence[Traced | None] | None:
         trace = Trace()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from os.path import dirname
 from typing import Any
@@ -59,6 +60,8 @@ class SpecFunction:
         assert rule is not None
 
         def pull(grads: Sequence[Any], create_graph: bool) -> Sequence[Any]:
+            node = here()
+            assert node is not None
             node.check_unmodified()
             known = self._scope_on_graph(node, arrays) if create_graph else scope
             return self._gradients({**known, **self._cotangents(grads)})
@@ -73,6 +76,7 @@ class SpecFunction:
             locations=dict(rule.locations or {}),
             batches=True,
         )
+        here = weakref.ref(node)  # it holds the rule: a graph that nobody uses is freed at once
         reads = self._rule_reads()
         # What NumPy computes from arrays without axes is no array, and kept all the same.
         kept = [(n, np.asarray(v)) for n, v in scope.items() if n in reads and isinstance(v, np.ndarray | np.generic)]
