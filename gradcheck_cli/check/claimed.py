@@ -40,6 +40,8 @@ class Claimed(NamedTuple):
     """Inputs for which the rule gave no gradient at all."""
     findings: tuple[Finding, ...]
     pullbacks: int
+    sizes: dict[int, RowSizes]
+    """`row_sizes` that were asked for, by what the rows are."""
 
 
 class Outputs:
@@ -135,9 +137,9 @@ def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordi
                         given[i] += 1
                         coordinates[i].note(jacobians[i], number, np.asarray(g))
         except RuleError as error:
-            return Claimed({}, frozenset(), (broken(error, problem),), pullbacks + 1)
+            return Claimed({}, frozenset(), (broken(error, problem),), pullbacks + 1, {})
     missing = frozenset(i for i, count in given.items() if count == 0 and outputs.size)
-    return Claimed(jacobians, missing, (), pullbacks)
+    return Claimed(jacobians, missing, (), pullbacks, {})
 
 
 def _asked_alike(coordinates: dict[int, Coordinates]) -> list[list[int]]:
