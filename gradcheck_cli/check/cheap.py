@@ -7,6 +7,7 @@ curvature are too small to hide the tolerance. Entries are (coordinates of the i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,9 +108,17 @@ class CheapTest:
                 self._one_by_one(piece, RUNGS[r])
         return self.settled
 
+    @cached_property
+    def _halves(self) -> Array:
+        return self._half(self.a)
+
     def _half(self, a: Array) -> Array:
         """Half of the tolerance of claims."""
         return self.tol.of(a, a) / 2
+
+    def _half_of(self, columns: Array) -> Array:
+        """The same of some columns; of all it is kept."""
+        return self._halves if len(columns) == len(self.a) else self._half(self.a[columns])
 
     def _by_rung(self, rung: Array) -> list[tuple[int, Array]]:
         left = ~self.settled.all(axis=1)
@@ -129,7 +138,7 @@ class CheapTest:
         fits = np.zeros(len(columns), bool)
         a = self.a[columns]
         with np.errstate(all="ignore"):
-            needed = np.where(a == 0, np.inf, self._half(a) / self.sigma)
+            needed = np.where(a == 0, np.inf, self._half_of(columns) / self.sigma)
         for r in range(first, len(RUNGS)):
             h = 0.8 * self.d.scale[columns] * 2.0 ** RUNGS[r][0]
             hidden = np.count_nonzero(1 / h[:, None] > needed, axis=1)
@@ -159,9 +168,10 @@ class CheapTest:
         """Accept the entries that pass; a = 0 does if f+ = f0 = f- bit for bit, and at a far one-sided step too."""
         a = self.a[columns]
         zeros = np.zeros(0, np.intp) if self.d.costly else np.flatnonzero((a == 0).any(axis=1))
-        looks, far = self.d.around_and(columns, exponents, columns[zeros], self._away(columns[zeros]))
+        away = self._away(columns[zeros]) if len(zeros) else np.zeros(0)
+        looks, far = self.d.around_and(columns, exponents, columns[zeros], away)
         seen = self._seen([quotients(*look, self.d.f0) for look in looks])
-        half = self._half(a)
+        half = self._half_of(columns)
         good = self._passes(a, half, seen, len(looks) > 1)
         still = (a == 0) & seen.flat
         if self.d.costly:
