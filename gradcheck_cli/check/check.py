@@ -220,6 +220,7 @@ class _Check:
     def _contract(self, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates]) -> Claimed | None:
         """What holds of every right rule, and the Jacobians that this one claims; None where they would mean nothing."""
         linear = self.structure.linear  # first, as following the rule tells how many copies there is room for
+        self.backward += linear  # following it is one run
         claimed = claimed_jacobians(self.problem, pulled, outputs, coordinates)
         self.backward += claimed.pullbacks
         found = list(claimed.findings)
