@@ -414,3 +414,10 @@ def test_slopes_at_random_kinks(seed):
 def test_inputs_near_the_largest_numbers():
     found = verify(lambda x: ops.sin(x * 1e-300), [Tensor(np.array([1e308, 1e300, 1.0]), requires_grad=True)])
     assert found.checks[0].verdict in ("pass", "inconclusive")
+
+
+def test_an_infinite_input_beside_others():
+    def rule(g, x):
+        return np.flip(np.cumsum(np.flip(g * np.cumprod(x)))) / x
+
+    assert judged(np.cumprod, [0.8, -1.4, 1.9, 0.6, -np.inf], rule).verdict == "fail"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck_cli.check.claimed import Claimed, Outputs, asked, broken
-from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, fraction
+from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, fraction, kept
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.errors import RuleError
@@ -53,13 +52,11 @@ def dense_tangent(size: int) -> Array:
     return _dense(size, 2**0.5 - 1)
 
 
-@lru_cache(maxsize=4)
+@kept
 def _dense(size: int, irrational: float) -> Array:
-    """Nobody may write into it."""
     spread = fraction((np.arange(size) + 1) * irrational)
     signs = np.where(fraction(spread * 5) < 0.5, -1.0, 1.0)
     vector: Array = signs * (0.5 + spread)
-    vector.setflags(write=False)
     return vector
 
 

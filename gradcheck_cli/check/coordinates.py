@@ -6,8 +6,8 @@ it are coordinates: of a symmetric matrix the lower triangle, each entry moved t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 WIDER = {np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np.dtype(np.complex128)}
 
+SHORT = 2**12
+"""Of arrays that depend on their size only, those up to this one are kept."""
 EACH_OUTPUT = "each output"
 """What the rule is asked about entries that are looked at one by one."""
 
@@ -237,6 +239,19 @@ def in_order(numbers: Array, size: int) -> bool:
     return len(numbers) == size and np.array_equal(numbers, np.arange(size))
 
 
+def kept(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A function that makes the same array for the same size: short ones are kept. Nobody may write into them."""
+
+    def made(size: int, *rest: Any) -> Array:
+        found = function(size, *rest)
+        found.setflags(write=False)
+        return found
+
+    known = lru_cache(maxsize=16)(made)
+    return lambda size, *rest: known(size, *rest) if size <= SHORT else made(size, *rest)
+
+
+@kept
 def golden(size: int) -> Array:
     """Numbers between 0 and 1, spread evenly, none equal to another: multiples of the golden ratio."""
     return fraction((np.arange(size) + 1) * 0.6180339887498949)

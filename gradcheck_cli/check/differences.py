@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates, as_real, fraction, golden, scale_of
+from gradcheck_cli.check.coordinates import Coordinates, as_real, fraction, golden, kept, scale_of
 from gradcheck_cli.errors import GradcheckError
 
 Array = np.ndarray[Any, Any]
@@ -235,8 +235,7 @@ class Differences:
 
     def _probes(self, window: float, scale: Array) -> Array:
         """Displacements to nine points of a random line through the point."""
-        spread = golden(self.coordinates.size)
-        direction = scale * (0.7 + 0.3 * spread) * np.where(fraction(spread * 7) < 0.5, -1.0, 1.0)
+        direction = scale * _line(self.coordinates.size)
         if self.coordinates.bounds is not None:
             low, high = self.coordinates.bounds
             reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)
@@ -259,6 +258,13 @@ class Differences:
         self.evaluations += len(copies)
         with np.errstate(all="ignore"):
             return self.evaluate(copies)
+
+
+@kept
+def _line(size: int) -> Array:
+    """A direction of entries between 0.7 and 1 in size, of both signs."""
+    spread = golden(size)
+    return (0.7 + 0.3 * spread) * np.where(fraction(spread * 7) < 0.5, -1.0, 1.0)
 
 
 def copies_at_once(inputs: int, outputs: int) -> int:

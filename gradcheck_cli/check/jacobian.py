@@ -309,7 +309,8 @@ class Comparison:
         low, high = exponents[0], exponents[-1]
         steps: set[int] = set()
         if wish & UP:
-            largest = max(1.0, float(np.max(np.abs(self.d.coordinates.x))))
+            x = np.abs(self.d.coordinates.x)
+            largest = float(np.max(x, initial=1.0, where=np.isfinite(x)))
             top = int(np.floor(6 + np.log2(largest) - np.log2(self.d.scale[j])))  # 64 times that, in scales
             steps |= {e for e in (high + 2 * number, high + 4 * number) if e <= top}
         own = int(self._own_scales(np.array([j]))[0])
