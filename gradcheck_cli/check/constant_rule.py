@@ -113,7 +113,8 @@ def _point(problem: Problem, way: float) -> list[Array]:
 def _moved(x: Input, way: float) -> Array:
     """The input a few percent away, coordinate by coordinate by another amount; of its structure, and within its bounds."""
     coordinates = Coordinates(x.value, x.structure, x.bounds)
-    size = np.where(coordinates.x == 0, scale_of(coordinates), coordinates.x)
+    at = coordinates.x
+    size = at if at.all() else np.where(at == 0, scale_of(coordinates), at)
     steps = way * size * (0.03 + 0.04 * golden(coordinates.size))
     other: Array = coordinates.displaced(steps[None])[0].astype(x.value.dtype)
     return other
