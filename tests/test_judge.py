@@ -41,7 +41,7 @@ class Trial:
         a = np.asarray(claimed, float)
         a = np.broadcast_to(a, (outputs, self.x.size)) if a.ndim < 2 and outputs != self.x.size else np.atleast_1d(a)
         a = np.diag(np.broadcast_to(a, self.x.shape)) if a.ndim == 1 else a
-        sizes = row_sizes({0: np.nan_to_num(a, posinf=0.0, neginf=0.0)}, {0: self.differences.coordinates}, 0)
+        (sizes,) = row_sizes({0: np.nan_to_num(a, posinf=0.0, neginf=0.0)}, {0: self.differences.coordinates}).values()
         if witness is True:
             witness = self.witness()
         return Comparison(a.T, self.differences, Tolerance(rtol, atol), sizes, witness).run()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcheck_cli.check.blocks import FULL_ENTRIES, Grouped
-from gradcheck_cli.check.claimed import Claimed, Outputs, RowSizes, broken, claimed_jacobians, row_sizes
+from gradcheck_cli.check.claimed import Claimed, Outputs, RowSizes, broken, claimed_jacobians
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
 from gradcheck_cli.check.contract import adds_up, check_linearity
 from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
@@ -208,7 +208,7 @@ class _Check:
 
     def _look_elsewhere(self, pulled: Pulled, outputs: Outputs) -> None:
         """Ask whether the rule heeds where it is; where it does not, that is what is wrong with its values."""
-        found = check_elsewhere(self.problem, pulled, outputs, self.inputs, list(self.structure.gradients.values()))
+        found = check_elsewhere(self.problem, pulled, outputs, self.inputs, self.structure.gradients)
         kept = {f.input_name for f in found if f.code == "GC116"}
         self.findings = [f for f in self.findings if f.code != "GC201" or f.input_name not in kept] + found
         if self.answers is not None and overall(self.findings) == "pass":
@@ -239,20 +239,12 @@ class _Check:
         self, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed
     ) -> bool:
         known = self.structure
-        gradients = list(known.gradients.values())
-        return known.linear and adds_up(self.problem, pulled, outputs, coordinates, claimed, gradients)
-
-    def _sizes(self, claimed: Claimed, every: dict[int, Coordinates], i: int) -> RowSizes:
-        """`row_sizes`, once for all inputs of the same rows."""
-        found = claimed.sizes.get(id(every[i].rows))
-        if found is None:
-            found = claimed.sizes[id(every[i].rows)] = row_sizes(claimed.jacobians, every, i)
-        return found
+        return known.linear and adds_up(self.problem, pulled, outputs, coordinates, claimed, known.gradients)
 
     def _judge_input(self, i: int, claimed: Claimed, outputs: Outputs, every: dict[int, Coordinates]) -> None:
         """Compare one input's claimed Jacobian with the differences; then its forward rule, if there is one."""
         problem, a, coordinates = self.problem, claimed.jacobians[i].T, every[i]
-        sizes = self._sizes(claimed, every, i)
+        sizes = claimed.sizes[id(coordinates.rows)]
         x = problem.inputs[i]
         arrays = [wide(other.value) for other in problem.inputs]
         if any(wider.dtype != other.value.dtype for wider, other in zip(arrays, problem.inputs, strict=True)):

@@ -41,7 +41,7 @@ class Claimed(NamedTuple):
     findings: tuple[Finding, ...]
     pullbacks: int
     sizes: dict[int, RowSizes]
-    """`row_sizes` that were asked for, by what the rows are."""
+    """Of each kind of rows, by the `id` of what `Coordinates.rows` has for it."""
 
 
 class Outputs:
@@ -139,7 +139,7 @@ def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordi
         except RuleError as error:
             return Claimed({}, frozenset(), (broken(error, problem),), pullbacks + 1, {})
     missing = frozenset(i for i, count in given.items() if count == 0 and outputs.size)
-    return Claimed(jacobians, missing, (), pullbacks, {})
+    return Claimed(jacobians, missing, (), pullbacks, row_sizes(jacobians, coordinates))
 
 
 def _asked_alike(coordinates: dict[int, Coordinates]) -> list[list[int]]:
@@ -159,16 +159,18 @@ class RowSizes(NamedTuple):
     """|a_il|."""
 
 
-def row_sizes(claimed: dict[int, Array], coordinates: dict[int, Coordinates], i: int) -> RowSizes:
-    """The sizes of the rows of the Jacobians (rows, coordinates) that have the same rows as that of input `i`."""
-    rows = coordinates[i].rows
-    alike = {k: a for k, a in claimed.items() if coordinates[k].rows is rows}
-    changes = [np.max(np.abs(a) * scale_of(coordinates[i]), axis=1, initial=0.0) for i, a in alike.items()]
-    slopes = [np.max(np.abs(a), axis=1, initial=0.0) for a in alike.values()]
-    return RowSizes(_largest(changes), _largest(slopes))
+def row_sizes(claimed: dict[int, Array], coordinates: dict[int, Coordinates]) -> dict[int, RowSizes]:
+    """The sizes of the rows of Jacobians (rows, coordinates), for all that have the same `Coordinates.rows`, by its `id`."""
+    changes: dict[int, list[Array]] = {}
+    slopes: dict[int, list[Array]] = {}
+    for i, a in claimed.items():
+        rows, size = id(coordinates[i].rows), np.abs(a)
+        changes.setdefault(rows, []).append(np.max(size * scale_of(coordinates[i]), axis=1, initial=0.0))
+        slopes.setdefault(rows, []).append(np.max(size, axis=1, initial=0.0))
+    return {rows: RowSizes(_largest(changes[rows]), _largest(slopes[rows])) for rows in changes}
 
 
 def _largest(parts: list[Array]) -> Array:
-    found: Array = parts[0] if len(parts) == 1 else np.max(parts, axis=0) if parts else np.zeros(0)
+    found: Array = np.max(parts, axis=0)
     found[~np.isfinite(found)] = 0.0
     return found

@@ -11,15 +11,15 @@ from gradcheck_cli.check.claimed import Claimed, Outputs, asked, broken
 from gradcheck_cli.check.coordinates import EACH_OUTPUT, WIDER, Coordinates, as_real, fraction, kept
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
+from gradcheck_cli.engine.tracing import ordinary
 from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]
 FACTORS = (-1.0, -2.0, 2.0**10, 2.0**-20)
 """Scaling by these commutes with every rounding (but for underflow), so the comparison needs no tolerance."""
 FAR_FACTORS = (2.0**40, 2.0**-34)
-"""So far a rule that clips, or takes small numbers for zero, gives itself away; compared where numbers are `ORDINARY`, to
+"""So far a rule that clips, or takes small numbers for zero, gives itself away; compared where numbers are `ordinary`, to
 FAR_DIGITS, as what underflows on the way loses digits."""
-ORDINARY = 1e100
 FAR_DIGITS = 1e-6
 ADDITIVITY = {"float64": 1e-10, "complex128": 1e-10, "float32": 1e-4}
 """Rounding of a sum of pullbacks, relative to the largest: right rules stay below 2e-15, float32 inside shows 3e-8; and
@@ -69,7 +69,8 @@ def check_linearity(
     Where the rule was not asked for those, vjp(g) = vjp(a) + vjp(b) for g in two parts, the one holding a single output.
     """
     g, ones = outputs.rounded(dense_cotangent(outputs.size)), np.ones(outputs.size)
-    sums = _Sums(problem, pulled, outputs, coordinates, claimed)
+    split = any(c.asked != EACH_OUTPUT for c in coordinates.values())
+    sums = _Sums(problem, pulled, outputs, coordinates, claimed, split)
     try:
         base, nothing, flat, *scaled = asked(pulled, outputs, [g, 0 * g, ones, *(c * g for c in (*FACTORS, *FAR_FACTORS))])
         # What is said of the dense cotangent alone, and not beside others, is held against the rows.
@@ -123,8 +124,8 @@ def adds_up(
 
     What is known to be linear need be asked no more than that.
     """
-    sums = _Sums(problem, pulled, outputs, coordinates, claimed)
-    sums.split = not all(c.complete for c in coordinates.values())  # the rows say enough
+    split = not all(c.complete for c in coordinates.values())  # else the rows say enough
+    sums = _Sums(problem, pulled, outputs, coordinates, claimed, split)
     try:
         found = sums.of(dense_cotangent(outputs.size), gradients)
     except RuleError:
@@ -138,8 +139,7 @@ def _ordinary(problem: Problem, outputs: Outputs, gradient: Any) -> bool:
     known = [x.value for x in problem.inputs] + [outputs.arrays[k] for k in outputs.kept]
     if gradient is None or any(a.dtype in WIDER for a in known):
         return False
-    sizes = np.concatenate([np.abs(as_real(np.asarray(a))) for a in (*known, gradient)])
-    return bool(np.all((sizes == 0) | ((sizes > 1 / ORDINARY) & (sizes < ORDINARY))))
+    return all(ordinary(as_real(np.asarray(a))) for a in (*known, gradient))
 
 
 def broken_scaling(
@@ -215,11 +215,18 @@ class _Sums:
     """
 
     def __init__(
-        self, problem: Problem, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates], claimed: Claimed
+        self,
+        problem: Problem,
+        pulled: Pulled,
+        outputs: Outputs,
+        coordinates: dict[int, Coordinates],
+        claimed: Claimed,
+        split: bool,
     ) -> None:
         self.places = problem.differentiable_inputs()
         self.pulled, self.outputs, self.coordinates, self.rows = pulled, outputs, coordinates, claimed.jacobians
-        self.split = any(c.asked != EACH_OUTPUT for c in coordinates.values())
+        self.split = split
+        """Whether the two parts are asked for."""
         self._nearby: dict[int, list[dict[int, list[Sum]]]] = {}
 
     def of(self, g: Array, base: Sequence[Any] | None = None) -> dict[int, list[Sum]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,6 +67,13 @@ def tensor_problem(name: str, inputs: Sequence[Input], function: Callable[..., A
     primal = plain(function)
     with suppress(Exception, SystemExit):  # The check runs the forward itself, and reports what it raises.
         primal = freeze(primal, *[np.array(x.value) for x in inputs])
+    return problem_of_ops(name, inputs, function, primal, **rest)
+
+
+def problem_of_ops(
+    name: str, inputs: Sequence[Input], function: Callable[..., Any], primal: Callable[..., Any], **rest: Any
+) -> Problem:
+    """As `engine_problem`, where `primal` takes lifted values, too: it runs on many copies at once, and is followed."""
     many = ManyAtOnce(primal)
     return engine_problem(
         name,
@@ -92,19 +98,15 @@ class ManyAtOnce:
         """Whether the function is known not to take a batch."""
 
     def __call__(self, arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
-        """Raises what `differences.LOST` names, where each copy has to run alone.
-
-        Where results on the way are known to be much larger than inputs and outputs, copies run in parts, none of them alone.
-        """
+        """Raises what `differences.LOST` names, where each copy has to run alone."""
         if self.refused:
             raise ForwardError("the function does not take many copies at once")
         copies = next(len(a) for a, f in zip(arrays, flags, strict=True) if f)
-        parts = -(-copies // max(3, copies_at_once(self.notes.widest, 1)))
-        if parts > 1:
-            ends = [copies * k // parts for k in range(parts + 1)]
-            found = [self._together(_part(arrays, flags, *part), flags) for part in pairwise(ends)]
-            return [np.concatenate(y) for y in zip(*found, strict=True)]
-        return self._together(arrays, flags)
+        parts = _parts(copies, self.notes.widest)
+        if len(parts) == 1:
+            return self._together(arrays, flags)
+        found = [self._together([a[p] if f else a for a, f in zip(arrays, flags, strict=True)], flags) for p in parts]
+        return [np.concatenate(y) for y in zip(*found, strict=True)]
 
     def _together(self, arrays: Sequence[Array], flags: Sequence[bool]) -> Sequence[Array]:
         try:
@@ -118,9 +120,10 @@ class ManyAtOnce:
         return found
 
 
-def _part(arrays: Sequence[Array], flags: Sequence[bool], start: int, stop: int) -> list[Array]:
-    """Some of the copies."""
-    return [a[start:stop] if f else a for a, f in zip(arrays, flags, strict=True)]
+def _parts(copies: int, widest: int) -> list[slice]:
+    """Copies in parts for whose largest value on the way, of so many numbers, there is room; none of them alone."""
+    count = max(1, -(-copies // max(3, copies_at_once(widest, 1))))
+    return [slice(copies * k // count, copies * (k + 1) // count) for k in range(count)]
 
 
 def engine_pullback(function: Callable[..., Any], requires: Sequence[bool]) -> Callable[[Sequence[Array]], Pulled]:
@@ -199,8 +202,7 @@ class Vjp:
         return [None if g is None else as_traced(g) for g in found]
 
     def _many(self, cotangents: Sequence[Array]) -> Sequence[Array | None] | None:
-        room = max(2, copies_at_once(self.widest, 1))
-        parts = (slice(k, k + room) for k in range(0, len(cotangents[0]), room))
+        parts = _parts(len(cotangents[0]), self.widest)
         with suppress(Exception):  # asked one by one the rule says what is wrong with it
             found = [grad_of_copies(self.ends, self.leaves, [cotangents[k][part] for k in self.live]) for part in parts]
             return [None if g[0] is None else g[0] if len(g) == 1 else np.concatenate(g) for g in zip(*found, strict=True)]

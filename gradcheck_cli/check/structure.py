@@ -49,9 +49,9 @@ class Structure:
         return self._rule is not None and all(g is None or g.linear for g in self._rule.values())
 
     @cached_property
-    def gradients(self) -> dict[int, Array | None]:
-        """What the rule gives for the dense cotangent, by the inputs' positions, where it can be followed."""
-        return {i: None if g is None else g.array for i, g in (self._rule or {}).items()}
+    def gradients(self) -> list[Array | None]:
+        """What the rule gives for the dense cotangent, for each input that requires a gradient; empty where it is not known."""
+        return [None if g is None else g.array for g in (self._rule or {}).values()]
 
     def forward_apart(self, i: int, axis: int, axes: Sequence[int]) -> bool:
         """Whether, in the forward, entries of different indices along an axis of input `i` and the outputs' axes never meet."""

@@ -146,7 +146,7 @@ class Op:
             if type(x) is Tensor:
                 tensors = True
             elif isinstance(x, Lifted):
-                return x.apply(self, _plain(inputs) if tensors or Tensor in map(type, inputs) else inputs, params)
+                return x.apply(self, _plain(inputs), params)
         if tensors:
             return self._record(inputs, params)
         lifted = lifted_among(params.values()) if params else None

@@ -63,7 +63,7 @@ class Traced(Lifted):
         aligned = _joined([_through(axes[k], inputs[k].aligned) for k in moving])
         trace = inputs[moving[0]].trace
         trace.widest = max(trace.widest, *(part.size for part in parts))
-        found = tuple([Traced(part, aligned, linear and _ordinary(part), trace) for part in parts])
+        found = tuple([Traced(part, aligned, linear and part.dtype.char in "dD" and ordinary(part), trace) for part in parts])
         return found if isinstance(y, tuple | list) else found[0]
 
     def measured(self) -> None:
@@ -94,10 +94,8 @@ def as_traced(value: Any, trace: Trace | None = None) -> Traced:
     return value if type(value) is Traced else Traced(np.asarray(value), {}, not np.any(value), trace)
 
 
-def _ordinary(array: Array) -> bool:
+def ordinary(array: Array) -> bool:
     """Whether sums and multiples of such numbers are rounded only: nothing underflows, overflows, or has few digits."""
-    if array.dtype.char not in "dD":
-        return False
     if not array.size:
         return True
     size = np.abs(array)

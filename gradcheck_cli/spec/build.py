@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck_cli.check.engine_problem import ManyAtOnce, as_outputs, engine_problem, engine_pullback, second_order
+from gradcheck_cli.check.engine_problem import as_outputs, engine_pullback, problem_of_ops, second_order
 from gradcheck_cli.check.problem import Input, Problem, Settings
 from gradcheck_cli.engine.function import CustomNode
 from gradcheck_cli.engine.modes import MODE
 from gradcheck_cli.engine.node import tensor_at
 from gradcheck_cli.engine.stop import freeze
 from gradcheck_cli.engine.tensor import Tensor
-from gradcheck_cli.engine.tracing import traced
 from gradcheck_cli.errors import Mistake, RuleError, SpecError
 from gradcheck_cli.spec import limits
 from gradcheck_cli.spec.language.pieces import SEQUENCES
@@ -225,16 +224,11 @@ def problem_at(file: SpecFile, spec: FunctionSpec, case: Case, overrides: Mappin
     inputs = case_inputs(file, spec, case, settings.seed, point)
     plain = freeze(lambda *arrays: function.run(arrays)[0], *[x.value for x in inputs])
 
-    many = ManyAtOnce(plain)
-    return engine_problem(
+    return problem_of_ops(
         spec.name,
         inputs,
         function,
-        primal=plain,
-        forward=function,
-        batched_primal=many,
-        looped=many.notes.looped,
-        traced=lambda moving: traced(plain, [x.value for x in inputs], moving),
+        plain,
         outputs=spec.outputs,
         settings=settings,
         pushforward=function.forward_rule if spec.jvp is not None else None,
