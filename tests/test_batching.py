@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from gradcheck_cli.check.engine_problem import engine_pullback
 from gradcheck_cli.engine import Function, Tensor, ops
-from gradcheck_cli.engine.batching import Batched, batched
+from gradcheck_cli.engine.batching import Batched, Notes, batched, noting
 from gradcheck_cli.engine.stop import freeze
 
 TABLE = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
@@ -112,3 +112,13 @@ def test_freezing_ends_with_an_error() -> None:
     with pytest.raises(ValueError, match="too large"):
         held(np.array([2.0]))
     assert_array_equal(ops.stop_gradient(np.array([2.0])), [2.0])
+
+
+def test_what_runs_copy_by_copy_is_noted() -> None:
+    notes = Notes()
+    a, v = np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.5])
+    with noting(notes):
+        batched(ops.searchsorted, [a, np.stack([v, v])], [False, True])
+        assert notes.looped == set()
+        batched(ops.searchsorted, [np.stack([a, a]), v], [True, False])
+    assert notes.looped == {"searchsorted"}

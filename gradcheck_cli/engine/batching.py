@@ -55,16 +55,19 @@ class Batched(Lifted):
         """Run `op` on all copies; called by the op itself."""
         flags = [type(x) is Batched for x in inputs]
         differ = bool(params) and lifted_among(params.values()) is not None
-        notes = NOTES.taken
-        if notes is not None and (differ or not op.family.batches):
-            notes.looped.add(op.name)
         if differ:
             y = _one_by_one(op, inputs, params, len(self.array))
         else:
             y = op.family.batch(op, [x.array if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
-        if notes is not None:
-            notes.see(y)
+        if NOTES.taken is not None:
+            NOTES.taken.see(y)
         return tuple(map(Batched, y)) if isinstance(y, tuple | list) else Batched(y)
+
+
+def note_loop(op: Op) -> None:
+    """Say that an op runs copy by copy."""
+    if NOTES.taken is not None:
+        NOTES.taken.looped.add(op.name)
 
 
 @contextmanager
@@ -99,6 +102,7 @@ def _copy(value: Any, k: int) -> Any:
 
 def _one_by_one(op: Op, inputs: Sequence[Any], params: dict[str, Any], size: int) -> Any:
     """The fallback where a parameter (an index, say) differs between the copies."""
+    note_loop(op)
     results = [op.forward(*[_copy(x, k) for x in inputs], **{n: _copy(v, k) for n, v in params.items()}) for k in range(size)]
     if isinstance(results[0], tuple | list):
         return tuple(np.stack(parts) for parts in zip(*results, strict=True))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from gradcheck_cli.engine.batching import note_loop
 from gradcheck_cli.engine.operators import TABLE
 from gradcheck_cli.engine.views import follow
 
@@ -44,17 +45,13 @@ class Family:
     linear = ""
     """In which inputs its ops are linear, unless they say otherwise; as `Op.linear`."""
 
-    @property
-    def batches(self) -> bool:
-        """Whether copies run at once, and not one after the other."""
-        return type(self).batch is not Family.batch
-
     def fit(self, gx: Any, shape: Shape) -> Any:
         """The rule's result as the gradient of an input of this shape."""
         return gx
 
     def batch(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         """Run `op` on inputs of which some carry a leading axis of copies; the result carries it too."""
+        note_loop(op)
         size = _copies(inputs, batched)
         if not size:  # one of zeros tells the shape
             inputs = [np.zeros((1, *x.shape[1:]), x.dtype) if b else x for x, b in zip(inputs, batched, strict=True)]
