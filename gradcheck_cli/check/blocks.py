@@ -191,7 +191,13 @@ class Grouped(Coordinates):
     """
 
     def __init__(
-        self, base: Coordinates, blocks: Blocks, scale: Array, members: Array | None = None, vector: Array | None = None
+        self,
+        base: Coordinates,
+        blocks: Blocks,
+        scale: Array,
+        members: Array | None = None,
+        vector: Array | None = None,
+        seen: Array | None = None,
     ) -> None:
         self.base, self.value, self.complex = base, base.value, base.complex
         self.bounds, self.flat, self.blocks, self.scale = None, base.flat, blocks, scale
@@ -202,13 +208,17 @@ class Grouped(Coordinates):
         self._group[self.members] = np.arange(len(self.members))[:, None]
         """Of every coordinate; a number that no group has where it is in none."""
         self._all = len(self.members) == 1 and in_order(self.members[0], base.size)
-        self._own = in_order(blocks.of_output, blocks.count)
-        run = len(blocks.of_output) // blocks.count
-        self._runs = run if run > 1 and np.array_equal(blocks.of_output, np.repeat(np.arange(blocks.count), run)) else 0
+        self._seen = seen
+        """The outputs that are looked at; None for all."""
+        self.of_output = blocks.of_output if seen is None else blocks.of_output[seen]
+        """The block of each."""
+        self._own = in_order(self.of_output, blocks.count)
+        run = len(self.of_output) // blocks.count
+        self._runs = run if run > 1 and np.array_equal(self.of_output, np.repeat(np.arange(blocks.count), run)) else 0
         """How many outputs of each block follow each other, where they are in the blocks' order."""
         self._start: Array = base.x[self.members]
         self._unit: Array = self.vector[self.members]
-        self.owner: Array = self.members[:, blocks.of_output]
+        self.owner: Array = self.members[:, self.of_output]
         """(groups, m): the one that an output depends on,"""
         self.unit: Array = self.vector[self.owner]
         """and what it moves by."""
@@ -327,7 +337,7 @@ class Grouped(Coordinates):
         if self._runs:
             gone = np.repeat(gone, self._runs, axis=1)
         elif not self._own:
-            gone = np.take(gone, self.blocks.of_output, axis=1)
+            gone = np.take(gone, self.of_output, axis=1)
         return self.base.arrays(copies), gone, np.zeros(len(columns), bool)
 
     def together(self, steps: Array) -> tuple[Array, Array, Array]:
@@ -338,16 +348,20 @@ class Grouped(Coordinates):
         """Coordinates in fewer groups, of which those with an entry that is wanted, (groups, m), stand in one each; and which
         groups they are of, (fewer, T). None where little is gained.
         """
-        T = self.blocks.count
-        used = np.zeros((self.size, T), bool)
-        for chosen in self.blocks.outputs:
-            used |= wanted[:, chosen]
+        used = np.zeros((self.size, self.blocks.count), bool)
+        groups, outputs = np.nonzero(wanted)
+        used[groups, self.of_output[outputs]] = True
         fewer = int(np.max(np.count_nonzero(used, axis=0)))
         if not 0 < fewer <= self.size // 2:
             return None
         pick = np.argsort(~used, axis=0, kind="stable")[:fewer]
         members = np.take_along_axis(self.members, pick, axis=0)
-        return Grouped(self.base, self.blocks, self.scale, members, self.vector), pick
+        return Grouped(self.base, self.blocks, self.scale, members, self.vector, self._seen), pick
+
+    def watching(self, outputs: Array) -> Grouped:
+        """The same groups, as some of the outputs show them."""
+        seen = outputs if self._seen is None else self._seen[outputs]
+        return Grouped(self.base, self.blocks, self.scale, self.members, self.vector, seen)
 
     def displaced(self, steps: Array) -> Array:
         """Copies of the input, moved along the groups."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.blocks import uneven
-from gradcheck_cli.check.differences import PIECE, Differences, Look, quotients
+from gradcheck_cli.check.differences import PIECE, Differences, Look, central, quotients
 from gradcheck_cli.check.together import cover, groups
 from gradcheck_cli.check.verdict import Tolerance
 
@@ -21,8 +21,12 @@ Array = np.ndarray[Any, Any]
 RUNGS = ((-17,), (-11, -9), (-9, -7))
 """The steps: one central difference far below the curvature, or two and Richardson's extrapolation, further up where noise
 asks for longer steps."""
+STRAIGHT = ((-3,),)
+"""The same where the forward is known to be affine."""
 MISSED = 0.01
 """The part of a column's entries for whose sake alone no longer steps are taken: the ladder settles them."""
+SAMPLE = 512
+"""Of a column's entries hardly more are asked for that."""
 WORTH = {True: 2, False: 4}
 """Columns are moved together where so many times fewer evaluations are made, by whether these are costly."""
 FAR = 0.26
@@ -50,6 +54,16 @@ class Taken:
     def exponents(self, column: int) -> tuple[int, ...]:
         """The steps that were taken for a column, from the shortest."""
         return tuple(e for e in sorted(self._rows) if self._rows[e][column] >= 0)
+
+    def watching(self, outputs: Array) -> Taken:
+        """What was seen of some of the outputs."""
+        other = Taken(self._columns)
+        other._rows = {e: rows.copy() for e, rows in self._rows.items()}
+        other._looks = {
+            e: [Look(*(part[:, outputs] if part.shape[1] > 1 else part for part in look)) for look in looks]
+            for e, looks in self._looks.items()
+        }
+        return other
 
     def entries(self, exponent: int, columns: Array, outputs: Array) -> Look:
         """What was seen of single entries."""
@@ -92,6 +106,7 @@ class CheapTest:
         self.numeric, self.bound = numeric, bound
         """Of settled entries, where they are put."""
         self.taken = Taken(len(a))
+        self.rungs = STRAIGHT if d.straight else RUNGS
 
     def run(self) -> Array:
         """Try columns together where they do not meet in an output, then those that are left one by one."""
@@ -102,23 +117,15 @@ class CheapTest:
             if sets:
                 still = self._still_together(np.concatenate(sets))
                 sets = [group[still[group]] for group in sets]
-                self._try_twice([group for group in sets if len(group) > 1], RUNGS[r])
+                self._try_twice([group for group in sets if len(group) > 1], self.rungs[r])
         for r, columns in self._by_rung(rung):
             for piece in pieces(columns, self.a.shape[1]):
-                self._one_by_one(piece, RUNGS[r])
+                self._one_by_one(piece, self.rungs[r])
         return self.settled
-
-    @cached_property
-    def _halves(self) -> Array:
-        return self._half(self.a)
 
     def _half(self, a: Array) -> Array:
         """Half of the tolerance of claims."""
         return self.tol.of(a, a) / 2
-
-    def _half_of(self, columns: Array) -> Array:
-        """The same of some columns; of all it is kept."""
-        return self._halves if len(columns) == len(self.a) else self._half(self.a[columns])
 
     def _by_rung(self, rung: Array) -> list[tuple[int, Array]]:
         left = ~self.settled.all(axis=1)
@@ -129,18 +136,21 @@ class CheapTest:
         """For each column the first rung whose noise leaves the tolerance visible, sigma/(0.8 h) <= tol |a| / 2, in all entries
         but MISSED; failing that, the first.
         """
-        every = pieces(np.arange(len(self.a)), self.a.shape[1])
-        return np.concatenate([np.zeros(0, np.intp), *map(self._rungs, every)])
+        if len(self.rungs) == 1:
+            return np.zeros(len(self.a), np.intp)
+        some = slice(None, None, max(1, self.a.shape[1] // SAMPLE))
+        every = pieces(np.arange(len(self.a)), len(self.sigma[some]))
+        return np.concatenate([np.zeros(0, np.intp), *(self._rungs(columns, some) for columns in every)])
 
-    def _rungs(self, columns: Array) -> Array:
-        first = 0 if self.tol.rtol >= 2e-8 else 1
+    def _rungs(self, columns: Array, some: slice) -> Array:
+        first = 1 if self.rungs is RUNGS and self.tol.rtol < 2e-8 else 0
         rung = np.full(len(columns), first)
         fits = np.zeros(len(columns), bool)
-        a = self.a[columns]
+        a = self.a[columns, some]
         with np.errstate(all="ignore"):
-            needed = np.where(a == 0, np.inf, self._half_of(columns) / self.sigma)
-        for r in range(first, len(RUNGS)):
-            h = 0.8 * self.d.scale[columns] * 2.0 ** RUNGS[r][0]
+            needed = np.where(a == 0, np.inf, self._half(a) / self.sigma[some])
+        for r in range(first, len(self.rungs)):
+            h = 0.8 * self.d.scale[columns] * 2.0 ** self.rungs[r][0]
             hidden = np.count_nonzero(1 / h[:, None] > needed, axis=1)
             now = ~fits & (hidden <= MISSED * a.shape[1])
             rung[now], fits = r, fits | now
@@ -154,13 +164,22 @@ class CheapTest:
         one step    |D - a| <= tol/2, sigma/h <= tol/2, (asym/a)^2 <= tol/|a|   (the truncation is about (2/3) asym^2 / D),
                     bend/h <= tol/2   (at an inflection point there is no asymmetry, and the truncation is the cubic part)
         two steps   the same with D from Richardson, and 100 ((D1 - D0)/a)^2 <= tol/|a|, asym <= |a|/10
+        straight    what is asked of asym is left out
         """
+        hidden = self.sigma if two else self._loudest
+        good: Array = a != 0
         with np.errstate(all="ignore"):
-            rough = 2 * half / np.abs(a)
-            calm = (rough >= 100 * (seen.change / a) ** 2) & (seen.asym <= 0.1 * np.abs(a)) if two else False
-            calm = calm if two else ((seen.asym / np.abs(a)) ** 2 <= rough) & (self.bend / seen.h <= half)
-            good: Array = (np.abs(seen.D - a) <= half) & (self.sigma / seen.h <= half) & calm & (a != 0)
+            good &= (np.abs(seen.D - a) <= half) & (hidden / seen.h <= half)
+            if not self.d.straight:
+                size = np.abs(a)
+                rough = 2 * half / size
+                good &= (100 * (seen.change / size) ** 2 if two else (seen.asym / size) ** 2) <= rough
+                good &= seen.asym <= 0.1 * size if two else True
         return good
+
+    @cached_property
+    def _loudest(self) -> Array:
+        return np.maximum(self.sigma, self.bend)
 
     # Columns one by one.
 
@@ -170,8 +189,8 @@ class CheapTest:
         zeros = np.zeros(0, np.intp) if self.d.costly else np.flatnonzero((a == 0).any(axis=1))
         away = self._away(columns[zeros]) if len(zeros) else np.zeros(0)
         looks, far = self.d.around_and(columns, exponents, columns[zeros], away)
-        seen = self._seen([quotients(*look, self.d.f0) for look in looks])
-        half = self._half_of(columns)
+        seen = self._seen(looks)
+        half = self._half(a)
         good = self._passes(a, half, seen, len(looks) > 1)
         still = (a == 0) & seen.flat
         if self.d.costly:
@@ -183,12 +202,12 @@ class CheapTest:
         for e, look in zip(exponents, looks, strict=True):
             self.taken.keep(columns, e, look, np.flatnonzero(~good.all(axis=1)))
 
-    def _seen(self, slopes: list[tuple[Array, Array, Array, Array]]) -> Quotient:
+    def _seen(self, looks: list[Look]) -> Quotient:
         """One rung's quotients, and Richardson's extrapolation of two."""
-        h, D, asym, flat = slopes[0]
-        if len(slopes) == 1:
-            return Quotient(h, D, asym, flat, np.zeros_like(D))
-        h1, D1 = slopes[1][:2]
+        h, D, asym, flat = quotients(*looks[0], self.d.f0)
+        if len(looks) == 1:
+            return Quotient(h, D, asym, flat, np.zeros(()))
+        h1, D1, _ = central(*looks[1], self.d.f0)
         with np.errstate(all="ignore"):
             ratio = (h1 / h) ** 2
             return Quotient(h, (ratio * D - D1) / (ratio - 1), asym, flat, D1 - D)
@@ -250,9 +269,9 @@ class CheapTest:
                 left.append(group[~np.isin(group, owner[k, owned[k] & ~good[k]])])
         return [group for group in left if len(group) > 1]
 
-    def _together(self, sets: list[Array], owner: Array, exponents: tuple[int, ...]) -> list[tuple[Array, Array, Array, Array]]:
-        """For each exponent the quotients of each output, (sets, outputs), by the step of the column that it belongs to, with
-        all columns of a set moved.
+    def _together(self, sets: list[Array], owner: Array, exponents: tuple[int, ...]) -> list[Look]:
+        """For each exponent what each output shows, (sets, outputs), by the step of the column that it belongs to, with all
+        columns of a set moved.
         """
         steps = np.zeros((len(exponents), 2, len(sets), len(self.a)))
         for k, group in enumerate(sets):
@@ -263,4 +282,4 @@ class CheapTest:
         values, gone = self.d.at_once(steps.reshape(-1, len(self.a)))
         values, gone = values.reshape(*steps.shape[:3], -1), gone.reshape(steps.shape)
         own = gone[:, :, np.arange(len(sets))[:, None], owner]
-        return [quotients(v[0], v[1], h[0], -h[1], self.d.f0) for v, h in zip(values, own, strict=True)]
+        return [Look(v[0], v[1], h[0], -h[1]) for v, h in zip(values, own, strict=True)]

@@ -110,9 +110,12 @@ def asked(pulled: Pulled, outputs: Outputs, vectors: Sequence[Array]) -> Sequenc
     return [[None if g is None else g[k] for g in found] for k in range(len(vectors))]
 
 
-def answers(pulled: Pulled, outputs: Outputs, questions: Iterator[Array]) -> Iterator[Gradients]:
-    """The gradients for cotangents one after the other, asked together as far as there is room. May raise RuleError."""
-    room = copies_at_once(sum(x.size for x in pulled.inputs), outputs.size) if pulled.many is not None else 1
+def answers(pulled: Pulled, outputs: Outputs, questions: Iterator[Array], width: int) -> Iterator[Gradients]:
+    """The gradients, of so many numbers each, for cotangents one after the other, asked together as far as there is room.
+
+    May raise RuleError.
+    """
+    room = copies_at_once(width, outputs.size) if pulled.many is not None else 1
     while vectors := list(islice(questions, room)):
         yield from asked(pulled, outputs, vectors)
 
@@ -125,9 +128,9 @@ def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordi
     jacobians = {i: np.zeros((c.lines(outputs.size), c.size)) for i, c in coordinates.items()}
     given = dict.fromkeys(coordinates, 0)
     place = {i: k for k, i in enumerate(problem.differentiable_inputs())}
-    pullbacks = 0
+    pullbacks, width = 0, sum(c.flat.size for c in coordinates.values())
     for alike in _asked_alike(coordinates):
-        found = answers(pulled, outputs, coordinates[alike[0]].questions(outputs.size))
+        found = answers(pulled, outputs, coordinates[alike[0]].questions(outputs.size), width)
         try:
             for number, gradients in enumerate(found):
                 pullbacks += 1

@@ -109,6 +109,10 @@ class Coordinates:
         """Fewer groups that have the wanted entries: single coordinates have none."""
         return None
 
+    def watching(self, outputs: Array) -> Coordinates:
+        """The same as some of the outputs show them."""
+        return self
+
     def stored(self, entries: Array, outside: float) -> Array:
         """Entries as the array that is kept; `outside` is what those are that are not among them."""
         return entries

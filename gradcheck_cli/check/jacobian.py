@@ -43,6 +43,8 @@ FIRST_LOOK = {0: (-17, -10, -8, -6), 1: (-17, -11, -9, -7, -5), 2: (-17, -11, -9
 ENDLESS = (-44, -52, -60, -68, -76, -84, -92, -100, -150, -200, -300, -500, -900)
 """Steps at which a slope that is said to be infinite must go on growing, until the forward does not move any more."""
 ROUNDS = 5
+WORTH = 4
+"""Outputs are looked at alone where they are at most one in so many."""
 MOST_STEPS = 23
 """At most so many steps are taken for a column: 46 evaluations."""
 
@@ -228,14 +230,15 @@ class Comparison:
 
     # The ladder.
 
-    def _ladder(self, columns: Array) -> None:
-        """Look at columns until everything is settled, or nothing helps; those of groups, as soon as few entries are left, in
-        groups of the coordinates with such entries.
+    def _ladder(self, columns: Array, number: int = 0) -> None:
+        """Look at columns until everything is settled, or nothing helps; as soon as few entries are left, where they are only:
+        on a part of the input, in groups of the coordinates with such entries, at their outputs.
         """
-        for number in range(ROUNDS):
-            if not len(columns) or (number < 2 and (self._narrow() or self._repack())):
+        while number < ROUNDS and len(columns):
+            if number < 2 and (self._narrow() or self._repack() or self._watch(number)):
                 return
             columns = self._look(columns, number)
+            number += 1
 
     def _narrow(self) -> bool:
         """Settle what is open where the forward runs on these blocks only, if it can."""
@@ -255,14 +258,26 @@ class Comparison:
         if found is None:
             return False
         coordinates, pick = found
-        here = (pick[:, coordinates.blocks.of_output], np.arange(self.a.shape[1]))
+        here = (pick[:, coordinates.of_output], np.arange(self.a.shape[1]))
         self._settle_with(Comparison(self.a[here], self.d.along(coordinates), self.tol, self.sizes), here, still_open)
         return True
 
-    def _settle_with(self, fewer: Comparison, here: Any, still_open: Array) -> None:
-        """Settle what is open by a comparison of some of the entries, those `here`."""
+    def _watch(self, number: int) -> bool:
+        """Go on with the outputs that have open entries, if they are few."""
+        still_open = self.verdict == Verdict.UNSETTLED
+        outputs = np.flatnonzero(still_open.any(axis=0))
+        if len(outputs) * WORTH > self.a.shape[1]:
+            return False
+        sizes = RowSizes(*(part[outputs] for part in self.sizes))
+        fewer = Comparison(self.a[:, outputs], self.d.watching(outputs), self.tol, sizes)
+        fewer.taken, fewer.wishes, fewer.best = self.taken.watching(outputs), self.wishes, self.best
+        self._settle_with(fewer, (slice(None), outputs), still_open, number)
+        return True
+
+    def _settle_with(self, fewer: Comparison, here: Any, still_open: Array, number: int = 0) -> None:
+        """Settle what is open by a comparison of some of the entries, those `here`, from the look of that number on."""
         fewer.verdict[~still_open[here]] = Verdict.AGREE
-        fewer._ladder(np.flatnonzero(still_open[here].any(axis=1)))
+        fewer._ladder(np.flatnonzero(still_open[here].any(axis=1)), number)
         self.d.evaluations += fewer.d.evaluations
         for mine, theirs in ((self.verdict, fewer.verdict), (self.numeric, fewer.numeric), (self.bound, fewer.bound)):
             mine[here] = np.where(still_open[here], theirs, mine[here])

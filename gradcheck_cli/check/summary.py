@@ -115,20 +115,21 @@ def _largest_errors(a: Array, D: Array, E: Array, settled: Array | None) -> _Lar
         with np.errstate(all="ignore"):
             error = np.abs(a[part] - D[part])
             size = np.maximum(np.abs(a[part]), np.abs(D[part]))
-            size[size == 0] = 1.0
+            if not size.all():
+                size[size == 0] = 1.0
             relative = error / size
-        bound = np.where(np.isfinite(E[part]), E[part], 0.0)
+        bound = E[part]
+        if settled is not None or not np.isfinite(bound.max()):
+            bound = np.where(np.isfinite(bound), bound, 0.0)
         if settled is not None:
             left_out = ~settled[part]
             error[left_out], relative[left_out], bound[left_out] = 0.0, -1.0, 0.0
-        place = int(np.argmax(np.fmax(relative, -1.0)))
         worst = float(np.fmax.reduce(relative, axis=None))
-        found = _Largest(
-            max(found.absolute, float(np.fmax.reduce(error, axis=None, initial=0.0))),
-            max(found.relative, worst),
-            start * a.shape[1] + place if worst > found.relative else found.place,
-            max(found.bound, float(bound.max())),
-        )
+        if worst > found.relative:
+            place = start * a.shape[1] + int(np.argmax(np.fmax(relative, -1.0)))
+            found = found._replace(relative=worst, place=place)
+        absolute = max(found.absolute, float(np.fmax.reduce(error, axis=None, initial=0.0)))
+        found = found._replace(absolute=absolute, bound=max(found.bound, float(bound.max())))
     return found
 
 

@@ -97,9 +97,9 @@ class Tolerance(NamedTuple):
 
     def of(self, a: Array, D: Array) -> Array:
         """The largest difference that counts as agreement; nothing agrees with a claim that is not finite."""
-        size = np.abs(a) if D is a else np.maximum(np.abs(a), np.abs(D))
-        tol: Array = np.maximum(self.rtol * size, self.atol)
-        return np.where(np.isfinite(a), tol, -np.inf)
+        tol: Array = np.abs(a) if D is a else np.maximum(np.abs(a), np.abs(D))
+        tol = np.maximum(self.rtol * tol, self.atol)
+        return tol if np.isfinite(np.max(tol, initial=0.0)) else np.where(np.isfinite(a), tol, -np.inf)
 
 
 def judge(
