@@ -21,8 +21,8 @@ Array = np.ndarray[Any, Any]
 RUNGS = ((-17,), (-11, -9), (-9, -7))
 """The steps: one central difference far below the curvature, or two and Richardson's extrapolation, further up where noise
 asks for longer steps."""
-STRAIGHT = ((-3,),)
-"""The same where the forward is known to be affine."""
+STRAIGHT, MANY = ((-3,),), 16
+"""The same where the forward is straight twice as far, which is asked for the sake of so many columns."""
 MISSED = 0.01
 """The part of a column's entries for whose sake alone no longer steps are taken: the ladder settles them."""
 SAMPLE = 512
@@ -106,7 +106,7 @@ class CheapTest:
         self.numeric, self.bound = numeric, bound
         """Of settled entries, where they are put."""
         self.taken = Taken(len(a))
-        self.rungs = STRAIGHT if d.straight else RUNGS
+        self.rungs = STRAIGHT if d.costly and len(a) >= MANY and d.straight() else RUNGS
 
     def run(self) -> Array:
         """Try columns together where they do not meet in an output, then those that are left one by one."""
@@ -164,22 +164,20 @@ class CheapTest:
         one step    |D - a| <= tol/2, sigma/h <= tol/2, (asym/a)^2 <= tol/|a|   (the truncation is about (2/3) asym^2 / D),
                     bend/h <= tol/2   (at an inflection point there is no asymmetry, and the truncation is the cubic part)
         two steps   the same with D from Richardson, and 100 ((D1 - D0)/a)^2 <= tol/|a|, asym <= |a|/10
-        straight    what is asked of asym is left out
         """
         hidden = self.sigma if two else self._loudest
-        good: Array = a != 0
+        size = np.abs(a)
         with np.errstate(all="ignore"):
-            good &= (np.abs(seen.D - a) <= half) & (hidden / seen.h <= half)
-            if not self.d.straight:
-                size = np.abs(a)
-                rough = 2 * half / size
-                good &= (100 * (seen.change / size) ** 2 if two else (seen.asym / size) ** 2) <= rough
-                good &= seen.asym <= 0.1 * size if two else True
+            rough = 2 * half / size
+            calm = (100 * (seen.change / size) ** 2 if two else (seen.asym / size) ** 2) <= rough
+            calm &= (seen.asym <= 0.1 * size) if two else True
+            good: Array = (np.abs(seen.D - a) <= half) & (hidden / seen.h <= half) & calm & (size > 0)
         return good
 
     @cached_property
     def _loudest(self) -> Array:
-        return np.maximum(self.sigma, self.bend)
+        loudest: Array = np.maximum(self.sigma, self.bend)
+        return loudest
 
     # Columns one by one.
 

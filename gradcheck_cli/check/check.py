@@ -253,7 +253,6 @@ class _Check:
         if problem.python:
             evaluate.doubt_batches(arrays[i])
         d = Differences(lambda copies: coordinates.look(evaluate(copies)), coordinates, evaluate.batched is not None)
-        d.straight = d.costly and self.structure.straight(i)
         if isinstance(coordinates, Grouped):
             from gradcheck_cli.check.narrow import Narrower
 

@@ -19,6 +19,8 @@ DITHER = np.array([1.0136, 0.9371, 1.1717, 0.8793, 1.0739])
 PROBE = np.array([-0.9713, -0.7402, -0.5331, -0.2718, 0.0, 0.2239, 0.4917, 0.7624, 0.9655])
 """Where the noise is probed: nine points, not equispaced, so that no regular error can hide in their fit; the fifth is the
 point itself."""
+LINE, STRAIGHT_TO = [0, 2, 6, 8], 2.0**-2
+"""At these of them it is asked whether a function is straight, in a window of so many scales."""
 CHUNK_NUMBERS = 1_000_000
 """Perturbed copies are evaluated in chunks of at most so many numbers."""
 FEW_NUMBERS = 2**12
@@ -116,8 +118,6 @@ class Differences:
         """Whether evaluations are worth saving: not where they are made at once, of a few numbers."""
         self._probed = values if few else None
         """The outputs at the probes of the wider window, where copies are evaluated all at once and a few more cost nothing."""
-        self.straight = False
-        """Whether the forward is known to be affine in these coordinates, so that a step may be as long as it likes."""
         self.narrower: Callable[[Differences, Array], tuple[Differences, Array] | None] | None = None
         """Runs the forward on a part of the input, where that is known to be possible."""
         self._noise: Noise | None = None
@@ -231,6 +231,16 @@ class Differences:
         with np.errstate(all="ignore"):
             cubic = np.abs(SMOOTH.terms[3] @ changes)
         self._cubic = np.where(np.isfinite(cubic), cubic, 0.0)
+
+    def straight(self) -> bool:
+        """Whether no output leaves a straight line by more than 4 times its noise where all coordinates are moved at once, up
+        to 2^-2 scales to both sides: 4 evaluations.
+        """
+        t = PROBE[LINE, None]
+        with np.errstate(all="ignore"):
+            changes = self._displaced(self._probes(STRAIGHT_TO, self.scale)[LINE]) - self.f0
+            bent = np.abs(changes - t * (np.sum(t * changes, axis=0) / np.sum(t * t)))
+            return bool(np.all(bent <= 4 * self.wide_noise()))
 
     def noise(self) -> Noise:
         """The noise of each output, measured once: 18 evaluations."""

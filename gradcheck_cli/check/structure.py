@@ -53,10 +53,6 @@ class Structure:
         """What the rule gives for the dense cotangent, for each input that requires a gradient; empty where it is not known."""
         return [None if g is None else g.array for g in (self._rule or {}).values()]
 
-    def straight(self, i: int) -> bool:
-        """Whether the forward is affine in input `i` while the others are held."""
-        return self._forward is not None and all(i not in y.aligned or i in y.straight for y in self._forward)
-
     def forward_apart(self, i: int, axis: int, axes: Sequence[int]) -> bool:
         """Whether, in the forward, entries of different indices along an axis of input `i` and the outputs' axes never meet."""
         if self._forward is None:

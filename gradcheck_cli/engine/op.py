@@ -230,16 +230,10 @@ class Op:
 
     def is_linear(self, inputs: Sequence[Any], moving: Sequence[int]) -> bool:
         """Whether the result is linear in these of the inputs: f(a x + b z) = a f(x) + b f(z), so that f(0) = 0."""
-        held = () if self.linear == "each" else self._linear_in(len(inputs))
-        return self.is_affine(moving) and not any(np.any(inputs[i]) for i in held if i not in moving)
-
-    def is_affine(self, moving: Sequence[int]) -> bool:
-        """Whether the result is linear in these of the inputs but for what it is where they are zero."""
-        return len(moving) == 1 if self.linear == "each" else all(i in self._linear_in(max(moving) + 1) for i in moving)
-
-    def _linear_in(self, count: int) -> Sequence[int]:
-        """The inputs, of so many, in which it is linear together."""
-        return range(count) if self.linear == "together" else [self.inputs.index(n) for n in self.linear.split()]
+        if self.linear == "each":
+            return len(moving) == 1
+        named = range(len(inputs)) if self.linear == "together" else [self.inputs.index(n) for n in self.linear.split()]
+        return all(i in named for i in moving) and not any(np.any(inputs[i]) for i in named if i not in moving)
 
     @property
     def differentiable(self) -> bool:

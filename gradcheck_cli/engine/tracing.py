@@ -36,21 +36,12 @@ class Trace:
 class Traced(Lifted):
     """An array, and what is known of its dependence on the sources."""
 
-    __slots__ = ("aligned", "linear", "straight", "trace")
+    __slots__ = ("aligned", "linear", "trace")
 
-    def __init__(
-        self,
-        array: Array,
-        aligned: Aligned,
-        linear: bool,
-        trace: Trace | None = None,
-        straight: frozenset[int] = frozenset(),
-    ) -> None:
+    def __init__(self, array: Array, aligned: Aligned, linear: bool, trace: Trace | None = None) -> None:
         super().__init__(array)
         self.aligned, self.linear, self.trace = aligned, linear, trace or Trace()
         """`linear`: in all sources together, in double precision, and far from the ends of its range."""
-        self.straight = straight
-        """The sources in each of which it is affine while the others are held, in the same sense."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -69,14 +60,10 @@ class Traced(Lifted):
         axes = op.family.dependence(op, [np.shape(a) for a in arrays], params, [part.shape for part in parts])
         moving = [k for k, x in enumerate(inputs) if type(x) is Traced]
         linear = all(inputs[k].linear for k in moving) and op.is_linear(arrays, moving)
-        straight = frozenset.union(*(inputs[k].straight for k in moving))
-        straight = frozenset(s for s in straight if _stays_straight(s, op, inputs, moving))
-        if (linear or straight) and not all(part.dtype.char in "dD" and ordinary(part) for part in parts):
-            linear, straight = False, frozenset()
         aligned = _joined([_through(axes[k], inputs[k].aligned) for k in moving])
         trace = inputs[moving[0]].trace
         trace.widest = max(trace.widest, *(part.size for part in parts))
-        found = tuple([Traced(part, aligned, linear, trace, straight) for part in parts])
+        found = tuple([Traced(part, aligned, linear and part.dtype.char in "dD" and ordinary(part), trace) for part in parts])
         return found if isinstance(y, tuple | list) else found[0]
 
     def measured(self) -> None:
@@ -86,9 +73,7 @@ class Traced(Lifted):
 
 def source(array: Array, number: int, trace: Trace | None = None) -> Traced:
     """An array as the source of that number."""
-    double = array.dtype.char in "dD"
-    straight = frozenset([number] if double else [])
-    return Traced(array, {number: frozenset((k, k) for k in range(array.ndim))}, double, trace, straight)
+    return Traced(array, {number: frozenset((k, k) for k in range(array.ndim))}, array.dtype.char in "dD", trace)
 
 
 def traced(function: Callable[..., Any], arrays: Sequence[Array], moving: Sequence[bool]) -> list[Traced] | None:
@@ -117,12 +102,6 @@ def ordinary(array: Array) -> bool:
     if not size.max() < ORDINARY:
         return False
     return bool(size.min() > 1 / ORDINARY) or bool(np.all((size == 0) | (size > 1 / ORDINARY)))
-
-
-def _stays_straight(source: int, op: Op, inputs: Sequence[Any], moving: Sequence[int]) -> bool:
-    """Whether the result is affine in a source, as all of the inputs are that depend on it."""
-    through = [k for k in moving if source in inputs[k].aligned]
-    return all(source in inputs[k].straight for k in through) and op.is_affine(through)
 
 
 def _through(axes: Sequence[tuple[int, int]], aligned: Aligned) -> Aligned:
