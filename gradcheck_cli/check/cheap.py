@@ -23,6 +23,8 @@ RUNGS = ((-17,), (-11, -9), (-9, -7))
 asks for longer steps."""
 STRAIGHT, MANY = ((-3,),), 16
 """The same where the forward is straight twice as far, which is asked for the sake of so many columns."""
+SHORTEST = 2.0 ** np.array([[rung[0]] for rung in RUNGS])
+"""The shorter step of each."""
 MISSED = 0.01
 """The part of a column's entries for whose sake alone no longer steps are taken: the ladder settles them."""
 SAMPLE = 512
@@ -111,7 +113,7 @@ class CheapTest:
     def run(self) -> Array:
         """Try columns together where they do not meet in an output, then those that are left one by one."""
         rung = self._plan()
-        for r, columns in self._by_rung(rung):
+        for r, columns in self._by_rung(rung) if len(self.a) >= WORTH[self.d.costly] else ():
             sets = [columns[k] for k in groups(self.a[columns] != 0, WORTH[self.d.costly])]
             sets = [group for group in sets if len(group) > 1]
             if sets:
@@ -143,20 +145,14 @@ class CheapTest:
         return np.concatenate([np.zeros(0, np.intp), *(self._rungs(columns, some) for columns in every)])
 
     def _rungs(self, columns: Array, some: slice) -> Array:
-        first = 1 if self.rungs is RUNGS and self.tol.rtol < 2e-8 else 0
-        rung = np.full(len(columns), first)
-        fits = np.zeros(len(columns), bool)
         a = self.a[columns, some]
+        h = 0.8 * self.d.scale[columns] * SHORTEST
         with np.errstate(all="ignore"):
-            needed = np.where(a == 0, np.inf, self._half(a) / self.sigma[some])
-        for r in range(first, len(self.rungs)):
-            h = 0.8 * self.d.scale[columns] * 2.0 ** self.rungs[r][0]
-            hidden = np.count_nonzero(1 / h[:, None] > needed, axis=1)
-            now = ~fits & (hidden <= MISSED * a.shape[1])
-            rung[now], fits = r, fits | now
-            if fits.all():
-                break
-        return rung
+            hidden = (1 / h[:, :, None] > self._half(a) / self.sigma[some]) & (a != 0)
+        first = 1 if self.tol.rtol < 2e-8 else 0
+        fits = np.count_nonzero(hidden[first:], axis=2) <= MISSED * a.shape[1]
+        found: Array = first + np.argmax(fits, axis=0)  # where none fits that is the first, too
+        return found
 
     def _passes(self, a: Array, half: Array, seen: Quotient, two: bool) -> Array:
         """Whether claims that are not zero agree.
@@ -184,21 +180,23 @@ class CheapTest:
     def _one_by_one(self, columns: Array, exponents: tuple[int, ...]) -> None:
         """Accept the entries that pass; a = 0 does if f+ = f0 = f- bit for bit, and at a far one-sided step too."""
         a = self.a[columns]
-        zeros = np.zeros(0, np.intp) if self.d.costly else np.flatnonzero((a == 0).any(axis=1))
-        away = self._away(columns[zeros]) if len(zeros) else np.zeros(0)
-        looks, far = self.d.around_and(columns, exponents, columns[zeros], away)
-        seen = self._seen(looks)
-        half = self._half(a)
-        good = self._passes(a, half, seen, len(looks) > 1)
-        still = (a == 0) & seen.flat
-        if self.d.costly:
-            zeros = np.flatnonzero(still.any(axis=1))
-            far = self.d.at(columns[zeros], self._away(columns[zeros]))[0] if len(zeros) else far
-        still[zeros] &= (far == self.d.f0) | ~np.isfinite(far)
-        good |= still
-        self._settle(columns, good, np.where(still, 0.0, seen.D), np.where(still, 0.0, half))
+        claims_zero = np.flatnonzero(~a.all(axis=1))
+        asked = claims_zero[:0] if self.d.costly else claims_zero
+        looks, far = self.d.around_and(columns, exponents, columns[asked], self._away(columns[asked]))
+        seen, half = self._seen(looks), self._half(a)
+        good, D, bound = self._passes(a, half, seen, len(looks) > 1), seen.D, half
+        if len(claims_zero):
+            still = (a == 0) & seen.flat
+            if self.d.costly:
+                asked = np.flatnonzero(still.any(axis=1))
+                far = self.d.at(columns[asked], self._away(columns[asked]))[0]
+            still[asked] &= (far == self.d.f0) | ~np.isfinite(far)
+            good |= still
+            D, bound = np.where(still, 0.0, D), np.where(still, 0.0, bound)
+        self._settle(columns, good, D, bound)
+        still_open = np.flatnonzero(~good.all(axis=1))
         for e, look in zip(exponents, looks, strict=True):
-            self.taken.keep(columns, e, look, np.flatnonzero(~good.all(axis=1)))
+            self.taken.keep(columns, e, look, still_open)
 
     def _seen(self, looks: list[Look]) -> Quotient:
         """One rung's quotients, and Richardson's extrapolation of two."""
@@ -218,7 +216,9 @@ class CheapTest:
 
     def _settle(self, columns: Array, good: Array, D: Array, bound: Array) -> None:
         self.settled[columns] = good
-        self.numeric[columns], self.bound[columns] = np.where(good, D, np.nan), np.where(good, bound, np.inf)
+        if not good.all():
+            D, bound = np.where(good, D, np.nan), np.where(good, bound, np.inf)
+        self.numeric[columns], self.bound[columns] = D, bound
 
     # Columns together.
 

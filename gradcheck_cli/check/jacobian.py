@@ -43,8 +43,8 @@ FIRST_LOOK = {0: (-17, -10, -8, -6), 1: (-17, -11, -9, -7, -5), 2: (-17, -11, -9
 ENDLESS = (-44, -52, -60, -68, -76, -84, -92, -100, -150, -200, -300, -500, -900)
 """Steps at which a slope that is said to be infinite must go on growing, until the forward does not move any more."""
 ROUNDS = 5
-WORTH = 4
-"""Outputs are looked at alone where they are at most one in so many."""
+WORTH, FEW = 4, 256
+"""Outputs are looked at alone where they are at most one in so many; of so few all are."""
 MOST_STEPS = 23
 """At most so many steps are taken for a column: 46 evaluations."""
 
@@ -193,10 +193,9 @@ class Comparison:
         With a witness, w = 0 confirms the zero. Without one it is doubted if the forward moves FARTHEST scales away, or an
         eighth of them, by no more than WHISPER EPS |f|.
         """
-        zeros = (self.a == 0) & (self.numeric == 0) & (self.verdict == np.int8(Verdict.AGREE))
-        if not zeros.any():
+        if self.a.all():
             return
-        zeros &= self._faint()
+        zeros = (self.a == 0) & (self.numeric == 0) & (self.verdict == np.int8(Verdict.AGREE)) & self._faint()
         columns = np.flatnonzero(zeros.any(axis=1))
         if not len(columns):
             return
@@ -266,7 +265,7 @@ class Comparison:
         """Go on with the outputs that have open entries, if they are few."""
         still_open = self.verdict == Verdict.UNSETTLED
         outputs = np.flatnonzero(still_open.any(axis=0))
-        if len(outputs) * WORTH > self.a.shape[1]:
+        if len(outputs) * WORTH > self.a.shape[1] or self.a.shape[1] <= FEW:
             return False
         sizes = RowSizes(*(part[outputs] for part in self.sizes))
         fewer = Comparison(self.a[:, outputs], self.d.watching(outputs), self.tol, sizes)
