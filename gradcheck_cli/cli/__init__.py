@@ -61,7 +61,7 @@ def start() -> NoReturn:
     # The matrices of a check are small: threads would cost more than they bring, at NumPy's import alone a sixth of it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Modules are not garbage; looking for some while they load takes a tenth of the run.
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(100_000, 20, 20)
     for name in ("stdout", "stderr"):  # what was closed before is None
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
