@@ -132,6 +132,26 @@ def test_a_spike_on_a_smooth_background(width, height):
     assert judged(forward, [1 + 0.6 * width], lambda g, x: g * 2 * x).verdict != "pass"
 
 
+@pytest.mark.parametrize("width", [1e-6, 1e-7, 1e-8])
+@pytest.mark.parametrize("height", [1e-2, 1e-6, 1e-9, 1e-10])
+def test_a_spike_on_a_straight_background(width, height):
+    """Straight functions are looked at by one long step, which does not see the spike."""
+    matrix = np.random.default_rng(0).normal(size=(40, 30))
+    place = 1 + 0.6 * width
+
+    def forward(x: Any) -> Any:
+        return matrix @ x + height / (1 + ((x[3] - 1) / width) ** 2)
+
+    def rule(g: Any, x: Any) -> Any:
+        u = (x[3] - 1) / width
+        spike = -2 * height * u / width / (1 + u**2) ** 2
+        return g @ matrix + np.where(np.arange(len(x)) == 3, np.sum(g) * spike, 0.0)
+
+    point = np.where(np.arange(30) == 3, place, np.random.default_rng(1).normal(size=30))
+    assert judged(forward, point, rule).verdict != "fail"
+    assert judged(forward, point, lambda g, x: g @ matrix).verdict != "pass"
+
+
 @pytest.mark.parametrize(("k", "error"), [(300.0, 1e-6), (365.13, 1e-6), (1155.0, 1e-5), (3651.0, 1e-4)])
 @pytest.mark.parametrize("x", [[0.0], [0.0, 1.0]])
 def test_at_an_inflection_point(k, error, x):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.blocks import uneven
-from gradcheck_cli.check.differences import PIECE, Differences, Look, central, quotients
+from gradcheck_cli.check.differences import EPS, PIECE, Differences, Look, central, quotients
 from gradcheck_cli.check.together import cover, groups
 from gradcheck_cli.check.verdict import Tolerance
 
@@ -23,6 +23,8 @@ RUNGS = ((-17,), (-11, -9), (-9, -7))
 asks for longer steps."""
 STRAIGHT, MANY = ((-3,),), 16
 """The same where the forward is straight twice as far, which is asked for the sake of so many columns."""
+ROUNDED = 8
+"""Rounding is no more than so many of a sum's terms together; probes give four times its rms, and twice for one term."""
 SHORTEST = 2.0 ** np.array([[rung[0]] for rung in RUNGS])
 """The shorter step of each."""
 MISSED = 0.01
@@ -108,7 +110,7 @@ class CheapTest:
         self.numeric, self.bound = numeric, bound
         """Of settled entries, where they are put."""
         self.taken = Taken(len(a))
-        self.rungs = STRAIGHT if d.costly and len(a) >= MANY and d.straight() else RUNGS
+        self.rungs = STRAIGHT if d.costly and len(a) >= MANY and self._straight() else RUNGS
 
     def run(self) -> Array:
         """Try columns together where they do not meet in an output, then those that are left one by one."""
@@ -124,6 +126,14 @@ class CheapTest:
             for piece in pieces(columns, self.a.shape[1]):
                 self._one_by_one(piece, self.rungs[r])
         return self.settled
+
+    def _straight(self) -> bool:
+        """Whether one long step tells all: the noise is what rounding makes of sums of terms as claimed, so that no structure
+        finer than the step hides in it, sigma <= ROUNDED EPS (|f| + sum |a_j| s_j); and the forward is straight.
+        """
+        with np.errstate(all="ignore"):
+            terms = np.abs(self.d.f0) + self.d.scale @ np.abs(self.a)
+            return bool(np.all(self.sigma <= ROUNDED * EPS * terms)) and self.d.straight()
 
     def _half(self, a: Array) -> Array:
         """Half of the tolerance of claims."""
