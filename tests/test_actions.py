@@ -13,6 +13,8 @@ from test_cli import INVALID, OPEN, RIGHT, WRONG, imported
 from gradcheck_cli import cli
 from gradcheck_cli.report.markdown import MOST_BYTES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):

@@ -20,7 +20,10 @@ CPU_SECONDS = 3.0
 """Two on a quiet machine; where other work uses the same cores they are slower."""
 MEMORY = 300e6
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the server of attacks forks")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the server of attacks forks"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from breakage import KINDS
 
+pytestmark = pytest.mark.slow
+
 MOUNTS = {"full disk", "read-only disk"}
 
 

@@ -21,6 +21,8 @@ from gradcheck_cli.report.formats import FORMATS
 from gradcheck_cli.spec.loader import load
 from gradcheck_cli.spec.schema import spec_schema
 
+pytestmark = pytest.mark.slow
+
 gradcheck, spec = test_cli.gradcheck, test_cli.spec
 MALFORMED = ROOT / "tests" / "malformed"
 

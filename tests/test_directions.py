@@ -74,6 +74,7 @@ def test_numbers_of_large_blocks_are_few():
     assert parts(10**6, 10**6) * 8 * 2 * 10**6 <= 10**8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entries", [4, 100, 10_000])
 def test_how_small_an_error_is_seen(entries):
     """As the note says: off by LARGEST / SMALLEST rtol sqrt(B) in one entry of B, the number is off by more than rtol of it."""

@@ -367,6 +367,7 @@ def test_calls_that_overlap_in_threads() -> None:
 # The graph's size and life.
 
 
+@pytest.mark.slow
 def test_a_long_chain() -> None:
     x = leaf(1.0)
     y = x

@@ -10,6 +10,8 @@ import sys
 import pytest
 from documents import ROOT
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 

@@ -73,6 +73,7 @@ def report(request):
     return made(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_nothing_that_acts_is_in_any_format(report, format):
     text = rendered(report, format)
@@ -162,6 +163,7 @@ def test_sarif_rules_have_all_texts():
         assert re.fullmatch(r"([A-Z][a-z0-9]*)+", rule["name"]), rule["name"]
 
 
+@pytest.mark.slow
 def test_sarif_has_no_more_results_than_are_shown():
     report = many(6000)
     text = render(report, "sarif")
@@ -367,6 +369,7 @@ def test_markdown_shows_the_names(text):
     assert one_line(text).strip() in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("verdict", "count"), [("fail", 2000), ("pass", 20_000)])
 def test_markdown_fits_a_job_summary(verdict, count):
     text = render(many(count, verdict), "markdown")

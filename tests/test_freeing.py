@@ -13,6 +13,8 @@ import pytest
 from gradcheck_cli.engine import Function, Tensor, grad, ops
 from gradcheck_cli.errors import GraphError
 
+pytestmark = pytest.mark.slow
+
 
 def leaf(data: Any) -> Tensor:
     return Tensor(np.asarray(data, dtype=float), requires_grad=True)

@@ -110,6 +110,7 @@ def test_at_most_ten_savers_are_named():
     assert [saver.nbytes for saver in stats.largest_saved] == [8 * k for k in range(12, 2, -1)]
 
 
+@pytest.mark.slow
 def test_long_chain_without_recursion():
     stats = graph_stats(chain(20_000))
     assert (stats.nodes, stats.depth, stats.width, stats.fan_out) == (20_001, 20_001, 1, 20_001)
@@ -542,6 +543,7 @@ def test_text_fits_its_box(z):
 # Sizes.
 
 
+@pytest.mark.slow
 def test_a_large_graph_is_refused_at_once():
     y = chain(10_000)
     with pytest.raises(UsageError, match=r"at most 1,500 nodes, this graph has 10,001; use format dot"):

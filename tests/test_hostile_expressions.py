@@ -25,6 +25,7 @@ def test_hostile_expressions_end_cleanly(code):
         assert code not in BOMBS + ESCAPES or np.size(found.values) < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", HOSTILE_BLOCKS, ids=lambda code: ascii(code[:40]))
 def test_hostile_blocks_end_cleanly(code):
     with pytest.raises(SpecError), np.errstate(all="ignore"):

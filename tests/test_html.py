@@ -26,6 +26,8 @@ from gradcheck_cli.report.heat import KINK, OPEN, WRONG, ZERO, column_name, heat
 from gradcheck_cli.report.html.heatmap import heatmap
 from gradcheck_cli.run import run_specs
 
+pytestmark = pytest.mark.slow
+
 SPECS = """
 functions:
   oscillation:

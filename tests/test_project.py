@@ -318,6 +318,7 @@ def test_project_costs_nothing_where_there_is_none(spec):
     assert "tomllib" not in imported("run", spec(RIGHT))
 
 
+@pytest.mark.slow
 def test_cluster_on_the_command_line_wins_over_processes(gradcheck, project):
     project("[tool.gradcheck]\njobs = 2\n")
     assert "exclude each other" in gradcheck("run", TUTORIAL, "-j", "2", "--dask", "nowhere").err
@@ -413,6 +414,7 @@ def test_every_limit_is_tried():
     assert set(limits.SETTABLE) - set(REFUSED) == {"expression-mistakes"}
 
 
+@pytest.mark.slow
 def test_limits_reach_workers(gradcheck, spec, project):
     path = spec(REFUSED["result-elements"])
     for jobs in ("1", "2"):

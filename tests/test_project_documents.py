@@ -16,6 +16,8 @@ from test_attacks import ATTACKS
 from gradcheck_cli.cli.run import command as run_command
 from gradcheck_cli.spec import limits
 
+pytestmark = pytest.mark.slow
+
 SECURITY, CONTRIBUTING, README = (ROOT / f"{name}.md" for name in ("SECURITY", "CONTRIBUTING", "README"))
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in (SECURITY, CONTRIBUTING)}
 

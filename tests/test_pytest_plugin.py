@@ -15,6 +15,8 @@ import pytest
 
 import gradcheck_cli
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parent.parent

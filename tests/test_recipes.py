@@ -19,6 +19,8 @@ from documents import ROOT, UPDATE, Block, blocks, run, steady
 from gradcheck_cli.report.formats import FORMATS
 from gradcheck_cli.run import run_specs
 
+pytestmark = pytest.mark.slow
+
 DOCS = ROOT / "docs"
 PLUGIN = [] if entry_points(group="pytest11", name="gradcheck") else ["-p", "gradcheck_cli.pytest_plugin"]
 

@@ -543,6 +543,7 @@ def test_characters_that_are_refused() -> None:
     assert loads(FIRST.replace("x^2", "x² ≥ 0, größer 算")).functions
 
 
+@pytest.mark.slow
 def test_limits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_bytes(b"#" * (limits.FILE_BYTES + 1))
@@ -570,6 +571,7 @@ def test_a_file_of_mistakes_is_refused_soon() -> None:
     assert "further mistakes are not shown" in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -27,6 +27,8 @@ from gradcheck_cli.run import run_one, run_specs
 from gradcheck_cli.selection import Selection
 from gradcheck_cli.workers import Processes, dask_executor, in_order
 
+pytestmark = pytest.mark.slow
+
 SPECS = [str(ROOT / "specs" / name) for name in ("tutorial.yaml", "mistakes")]
 SEVERAL = """
 functions:
