@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from gradcheck_cli import verify
 from gradcheck_cli.check.claimed import row_sizes
+from gradcheck_cli.check.climb import MOST_STEPS
+from gradcheck_cli.check.comparison import Comparison, Judged
 from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.differences import Differences, quotients
-from gradcheck_cli.check.jacobian import MOST_STEPS, Comparison, Judged
+from gradcheck_cli.check.jacobian import decide
 from gradcheck_cli.check.ladder import Slopes, neville, observed_noise
 from gradcheck_cli.check.verdict import FAILING, PASSING, UNDECIDED, Tolerance, Verdict, between, kink_shape
 from gradcheck_cli.check.witness import complex_step
@@ -44,7 +46,7 @@ class Trial:
         (sizes,) = row_sizes({0: np.nan_to_num(a, posinf=0.0, neginf=0.0)}, {0: self.differences.coordinates}).values()
         if witness is True:
             witness = self.witness()
-        return Comparison(a.T, self.differences, Tolerance(rtol, atol), sizes, witness).run()
+        return decide(Comparison(a.T, self.differences, Tolerance(rtol, atol), sizes, witness))
 
     def witness(self) -> Callable[[Any], Any] | None:
         scale = Differences(self.evaluate, self.coordinates).scale

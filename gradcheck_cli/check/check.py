@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcheck_cli.check.blocks import FULL_ENTRIES, Grouped
 from gradcheck_cli.check.claimed import Claimed, Outputs, RowSizes, broken, claimed_jacobians
+from gradcheck_cli.check.comparison import Comparison, Judged
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
 from gradcheck_cli.check.contract import adds_up, check_linearity
 from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
@@ -17,7 +18,7 @@ from gradcheck_cli.check.degenerate import degenerate
 from gradcheck_cli.check.differences import Differences, Evaluator
 from gradcheck_cli.check.directions import Directions, Part
 from gradcheck_cli.check.findings import CODES, DIAGNOSED, Finding
-from gradcheck_cli.check.jacobian import Comparison, Judged, classical
+from gradcheck_cli.check.jacobian import classical, decide
 from gradcheck_cli.check.plan import Planner
 from gradcheck_cli.check.problem import ForwardError, Problem, Pulled, changed, same
 from gradcheck_cli.check.result import CheckResult, InputResult, Seen, overall
@@ -377,7 +378,7 @@ class _Check:
             self.method = f"central differences, fixed step {eps:g}, allclose(rtol={rtol:g}, atol={atol:g})"
             return classical(a, d, eps, rtol, atol)
         self.method = "adaptive central differences"
-        return Comparison(a, d, tolerance, sizes, witness).run()
+        return decide(Comparison(a, d, tolerance, sizes, witness))
 
     def _tolerance(self, narrow: bool) -> Tolerance:
         rtol, atol = self.settings.tolerances()

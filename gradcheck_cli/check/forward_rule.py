@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
+from gradcheck_cli.check.comparison import Judged
 from gradcheck_cli.check.contract import (
     ADDITIVITY,
     FACTORS,
@@ -20,7 +21,6 @@ from gradcheck_cli.check.contract import (
 from gradcheck_cli.check.coordinates import WIDER, Array, Coordinates, scale_of
 from gradcheck_cli.check.differences import outputs_as_real
 from gradcheck_cli.check.findings import Finding
-from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.stability import MARGIN, changes_of
 from gradcheck_cli.check.summary import at, place_of

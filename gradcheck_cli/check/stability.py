@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs, claimed_jacobians
+from gradcheck_cli.check.comparison import Judged
 from gradcheck_cli.check.coordinates import Coordinates, wide
-from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.verdict import FAILING, Verdict, among, zero_times_infinity
 from gradcheck_cli.errors import GradcheckError, RuleError

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
+from gradcheck_cli.check.comparison import Judged
 from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.differences import PIECE
 from gradcheck_cli.check.findings import CODES, Finding
-from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.problem import Input
 from gradcheck_cli.check.result import LOOSE, SHOWN, Entry, Extent, InputResult
 from gradcheck_cli.check.verdict import FAILING, UNDECIDED, Verdict, all_agree, among

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.blocks import uneven
+from gradcheck_cli.check.comparison import Judged
 from gradcheck_cli.check.differences import EPS, Differences
-from gradcheck_cli.check.jacobian import Judged
 from gradcheck_cli.check.verdict import FAILING, Verdict, among
 
 Array = np.ndarray[Any, Any]
