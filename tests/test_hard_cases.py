@@ -161,6 +161,25 @@ def test_at_an_inflection_point(k, error, x):
     assert judged(lambda x: np.sin(k * x), x, lambda g, x: g * k * np.cos(k * x) * factor).verdict == "fail"
 
 
+@pytest.mark.parametrize("n", [4, 12, 30])
+@pytest.mark.parametrize("seed", range(4))
+def test_what_rounding_leaves_of_larger_terms_is_no_error(n, seed):
+    """y_i (A_ij - sum_k y_k A_kj) in a softmax that one output dominates: 1 - 1 is 1e-17, where the forward does not move."""
+    steps = 20 * np.random.default_rng(seed).random(n)
+
+    def forward(x: Any) -> Any:
+        y = np.exp(np.cumsum(x) - np.sum(x))
+        return y / np.sum(y)
+
+    def rule(g: Any, x: Any) -> Any:
+        y = forward(x)
+        of_sums = y * (g - np.sum(g * y))
+        return np.cumsum(of_sums[::-1])[::-1]
+
+    assert judged(forward, steps, rule).verdict != "fail"
+    assert judged(forward, steps, lambda g, x: rule(g, x) * (1 + 1e-4)).verdict == "fail"
+
+
 # Rules that are nonlinear where nobody looks.
 
 

@@ -132,7 +132,7 @@ class Jury:
             flat_bound = np.where(longest_flat > 0, 2 * EPS * magnitude / longest_flat, 0.0)
         deep = slopes.exponents[0] <= DEEP
         reach = self._half_jump(group, slopes, f, x, sigma, rounding)
-        negligible = 16 * EPS * self.c.sizes.change[output] / s
+        negligible = 16 * EPS * np.maximum(self.c.sizes.change[output], np.abs(f)) / s
         verdict = judge(a, slopes, found, flat_bound, f, tol, deep, group.exponents[-1] >= HIGH, negligible, reach)
         D, E = found.D, found.E
         flat = np.all(slopes.flat, axis=0) | flat_up_to_a_kink(slopes, f)

@@ -118,8 +118,8 @@ def judge(
 
     agree       E <= tol and |a - D| <= tol; or a = 0 where the forward does not move at all, or not before a kink on one side,
                 or where it has a critical point: |D| <= E <= 1e-9 of the largest slope around, to either side
-    negligible  |a| is below the rule's own rounding (measured by its row), and the forward moves by no more than 8 EPS |f|
-                at any step up to 2^HIGH
+    negligible  |a| is below the rule's own rounding (measured by its row, or by the output), and the forward moves by no more
+                than 8 EPS |f| at any step up to 2^HIGH
     disagree    |a - D| > tol + E and E < |a - D| / MARGIN, after steps up to 2^HIGH, with noise that rounding explains (or down
                 to 2^DEEP), a scale other than the smallest that says so too, none that backs a (one that could tell a
                 from D), and quotients that do not keep
@@ -155,9 +155,9 @@ def judge(
         disagree &= np.isfinite(a) & (error > reach + E)
         disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & seconded & ~still_growing(slopes, f)
         # A forward that never moves, or not before a kink, has slope 0 to within the rounding of its longest flat step.
-        disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high
+        disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high & (np.abs(a) > negligible)
         hidden = np.count_nonzero(beside <= np.abs(a) / MARGIN, axis=0) >= SEEN
-        disagree |= flat & (np.abs(a) > MARGIN * flat_bound) & high & ~hidden
+        disagree |= flat & (np.abs(a) > MARGIN * flat_bound) & high & ~hidden & (np.abs(a) > negligible)
         # A claimed NaN or infinity is wrong where the slope is a number.
         disagree |= ~np.isfinite(a) & high & ((1e-2 * np.maximum(np.abs(D), steepest) > E) | all_flat)
     verdict = np.full(a.shape, Verdict.UNSETTLED, dtype=np.int8)
