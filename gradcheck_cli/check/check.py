@@ -12,7 +12,7 @@ from gradcheck_cli.check.blocks import FULL_ENTRIES, Grouped
 from gradcheck_cli.check.claimed import Claimed, Outputs, RowSizes, broken, claimed_jacobians
 from gradcheck_cli.check.comparison import Comparison, Judged
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
-from gradcheck_cli.check.contract import adds_up, check_linearity
+from gradcheck_cli.check.contract import adds_up, check_linearity, dense_cotangent
 from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
 from gradcheck_cli.check.degenerate import degenerate
 from gradcheck_cli.check.differences import Differences, Evaluator
@@ -292,9 +292,24 @@ class _Check:
 
             judged, settled = settle(self._derivative(outputs), i, judged, coordinates, self._tolerance(narrow))
             self.settled += settled
-        judged = excuse_unstable(judged, backward_claim(outputs, coordinates, i), problem)
+        judged = excuse_unstable(
+            judged, backward_claim(outputs, coordinates, i), problem, lambda row: self._rounding(i, outputs, coordinates, row)
+        )
         judged = excuse_ties(judged, d)
         return excuse_narrow(judged, problem, outputs, coordinates, i) if narrow else judged
+
+    def _rounding(self, i: int, outputs: Outputs, coordinates: Coordinates, row: int) -> Any:
+        """What a row's gradient of input `i` may be off by, as far as other units tell."""
+        from gradcheck_cli.check.stability import noise_in_units
+
+        output, cotangent = coordinates.row(row), dense_cotangent(outputs.size)
+        if output is not None:
+            cotangent = np.where(np.arange(outputs.size) == output, 1.0, 0.0)
+        try:
+            found = noise_in_units(self.problem, outputs, cotangent)
+        except RuleError:
+            return 0.0
+        return found[self.problem.differentiable_inputs().index(i)] * np.abs(coordinates.unit)
 
     def _derivative(self, outputs: Outputs) -> EngineDerivative:
         """The engine's derivative of the forward."""

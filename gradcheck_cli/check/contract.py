@@ -35,6 +35,8 @@ CANCELLED = 2.0**-30
 CANCELLED_UNITS = 2.0**13
 """A gradient below this part of what the outputs' size would let one expect, or below so many roundings of it, is what a
 cancellation has left."""
+NO_DIGITS, ITS_OWN = 1e-3, 1e-9
+"""Numbers that are rounded to float32 keep more than three digits, and are off by more than the second part of the largest."""
 NUDGES = 8
 NUDGE = 2.0**-8
 """So many cotangents, changed by less than this part of each entry, tell rounding, which changes as a whole, from what a rule
@@ -89,13 +91,11 @@ def check_linearity(
         for v, here in () if message else added:
             for number, one in enumerate(here[i]):
                 if not message and _not_additive(one, coordinates[i]):
+                    noise, nearby = sums.noise(v, here, i, number)
                     spared = _all_rounding(
-                        one,
-                        sums.sizes(v, i),
-                        coordinates[i].projected_scale,
-                        sums.noise(v, here, i, number),
-                        unit_of(problem, outputs, i),
+                        one, sums.sizes(v, i), coordinates[i].projected_scale, noise, unit_of(problem, outputs, i)
                     )
+                    spared |= _rounded_away(one, np.minimum(noise, nearby) + sums.noise_of_rows(v, i))
                     message = _not_additive(one, coordinates[i], _rounding(problem, outputs, v, k), spared)
         if message:
             name = problem.inputs[i].name
@@ -158,9 +158,10 @@ def broken_scaling(
         a, b = as_real(np.asarray(base)) * factor, as_real(np.asarray(other))
         if (a == b).all():
             continue
-        # An entry near the smallest numbers loses digits when it is scaled down, one near the largest overflows on the way.
+        # An entry near the smallest numbers loses digits when it is scaled down, and so do squares on the way to it; one near
+        # the largest overflows.
         kind = np.asarray(other).dtype
-        small, large = (1e-290, 1e300) if kind not in WIDER else (1e-30, 1e37)
+        small, large = (1e-145, 1e300) if kind not in WIDER else (1e-18, 1e37)
         normal = ((np.abs(b) > small) | (np.abs(a) > small)) & ~(np.abs(a) > large)
         wrong = normal & ~((np.abs(a - b) <= digits * np.abs(a)) | (np.isnan(a) & np.isnan(b)) | (a == b))
         if wrong.any():
@@ -223,7 +224,7 @@ class _Sums:
         claimed: Claimed,
         split: bool,
     ) -> None:
-        self.places = problem.differentiable_inputs()
+        self.problem, self.places = problem, problem.differentiable_inputs()
         self.pulled, self.outputs, self.coordinates, self.rows = pulled, outputs, coordinates, claimed.jacobians
         self.split = split
         """Whether the two parts are asked for."""
@@ -241,19 +242,34 @@ class _Sums:
             if i in self.coordinates
         }
 
-    def noise(self, g: Array, here: dict[int, list[Sum]], i: int, number: int) -> Array:
-        """MARGIN max |d' - d|, entry by entry, d the difference of one sum for `g`, d' for a cotangent near it."""
+    def noise(self, g: Array, here: dict[int, list[Sum]], i: int, number: int) -> tuple[Array, Array]:
+        """MARGIN max |d' - d| and MARGIN max |d'|, entry by entry, d the difference of one sum for `g`, d' for a cotangent near
+        it.
+        """
         from gradcheck_cli.check.stability import MARGIN
 
         if id(here) not in self._nearby:
             rng = np.random.default_rng(0)
             nearby = [self.outputs.rounded(g * (1 + NUDGE * rng.uniform(-1, 1, len(g)))) for _ in range(NUDGES)]
             self._nearby[id(here)] = [self.of(v) for v in nearby]
-        changes = [
-            near[i][number].difference - here[i][number].difference for near in self._nearby[id(here)] if len(near[i]) > number
-        ]
-        found: Array = MARGIN * np.max(np.abs(changes), axis=0, initial=0.0)
-        return found
+        found = [near[i][number].difference for near in self._nearby[id(here)] if len(near[i]) > number]
+        changes = [difference - here[i][number].difference for difference in found]
+        noise, size = (MARGIN * np.max(np.abs(part), axis=0, initial=0.0) for part in (changes, found))
+        return noise, size
+
+    def noise_of_rows(self, v: Array, i: int) -> Array:
+        """MARGIN sum |v_k| max |row'_k - row_k|, entry by entry, row' a row that the rule gives when asked in another unit."""
+        from gradcheck_cli.check.stability import MARGIN, UNITS, backward_claim
+
+        rows, coordinates = self.rows[i], self.coordinates[i]
+        if not coordinates.complete:
+            return np.zeros(len(coordinates.projected_scale))
+        claim = backward_claim(self.outputs, coordinates, i)
+        try:
+            changes = np.max([np.abs(claim(self.problem, unit).T - rows) for unit in UNITS], axis=0)
+        except RuleError:
+            changes = np.zeros(rows.shape)
+        return MARGIN * coordinates.combined(np.abs(v), changes)
 
     def sizes(self, v: Array, i: int) -> Array:
         """`Outputs.sizes`, zero for outputs that the rule says do not depend on the input at all."""
@@ -298,6 +314,19 @@ def _all_rounding(one: Sum, sizes: Array, scale: Array, noise: Array, unit: floa
     floor = FLOOR * unit * np.maximum(max(g.max(initial=0.0), gf.max(initial=0.0)), expected)
     lost = (one.size <= 2 * floor) & (one.size <= max(CANCELLED, CANCELLED_UNITS * unit) * expected)
     found: Array = (one.error <= floor) & ((one.error <= noise) | lost)
+    return found
+
+
+def _rounded_away(one: Sum, noise: Array) -> Array:
+    """Entries of which rounding has left nothing, or what is off in the tenth digit of the largest: the error is as large as
+    the terms, to NO_DIGITS, or below ITS_OWN of the largest, and no larger than the noise: what it changes by and what it is at
+    cotangents nearby, whichever is less, and what the rows are off by in other units.
+
+    Where a rule is not linear the error hardly changes between these cotangents, nor the rows, if it scales; and where it takes
+    one cotangent for special, there is no error at the others.
+    """
+    lost = (one.error >= NO_DIGITS * one.size) | (one.error <= ITS_OWN * np.max(one.size, initial=0.0))
+    found: Array = lost & (one.error <= noise)
     return found
 
 

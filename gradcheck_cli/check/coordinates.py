@@ -30,6 +30,8 @@ class Coordinates:
     """Whether the questions tell the whole Jacobian."""
     scales: Array | None = None
     """As `scale_of` found them."""
+    unit: Any = 1.0
+    """What derivatives count per, (coordinates, outputs) or a number."""
     single = True
     """Whether a number is one entry, and no combination of several."""
 

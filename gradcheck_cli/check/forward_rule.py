@@ -83,7 +83,7 @@ class ForwardRule:
             error = np.abs(forward.claimed - backward.claimed)
             tol = tolerance.of(forward.claimed, backward.claimed)
             same = known & (error <= tol)
-            wobble = MARGIN * changes_of(self.claim, self.problem, forward.claimed)
+            wobble = MARGIN * changes_of(self.claim, self.problem, forward.claimed)[0]
             # In single precision what the rule has lost shows neither elsewhere nor in other units.
             apart = known & (error > 2 * tol + wobble) & (self.input.value.dtype not in WIDER)
         if apart.any():
@@ -121,7 +121,7 @@ class ForwardRule:
             allowed = np.abs(u) @ (max(2 * tolerance.rtol, ADDITIVITY["float64"]) * size + tolerance.atol) @ np.abs(v)
             if abs(one - two) <= allowed or not np.isfinite(one - two):
                 return ""
-            wobble = np.where(kink, 0.0, MARGIN * changes_of(self.claim, self.problem, forward.claimed))
+            wobble = np.where(kink, 0.0, MARGIN * changes_of(self.claim, self.problem, forward.claimed)[0])
             if abs(one - two) <= allowed + 2 * np.abs(u) @ wobble @ np.abs(v):
                 return ""
         return f"<v, J u> = {one:.9g} by the forward rule, <J' v, u> = {two:.9g} by the backward rule ({self.input.name!r})"

@@ -21,7 +21,8 @@ from gradcheck_cli.errors import GradcheckError, RuleError
 
 Array = np.ndarray[Any, Any]
 SMALL = 1e-2
-"""Larger relative errors are no rounding of any use: where one is wrong by more, nothing is excused."""
+"""Larger relative errors are no rounding of any use, unless the entry is nothing else: where one is wrong by more, nothing is
+excused."""
 SHAKES = (1.0, -1.0)
 """Signs of the two changes of the inputs by one rounding each, entry by entry in alternation."""
 UNITS = (1.1, 0.7)
@@ -37,25 +38,40 @@ Claim = Callable[[Problem, float], Array]
 """The claimed Jacobian (coordinates, outputs) of a problem, asked in a unit."""
 
 
-def excuse_unstable(judged: Judged, claim: Claim, problem: Problem) -> Judged:
-    """The verdicts, with accusations withdrawn where |a - D| <= MARGIN max |a' - a|, a' as in `changes_of`."""
+def excuse_unstable(judged: Judged, claim: Claim, problem: Problem, rounding: Callable[[int], Any] = lambda row: 0.0) -> Judged:
+    """The verdicts, with accusations withdrawn where the claim is its own noise, MARGIN max |a' - a|, a' as in `changes_of`:
+
+    |a - D| <= noise and |a - D| <= SMALL max(|a|, |D|);    or max(|a|, |D|) <= noise in other units: no digit is left
+
+    `rounding` tells up to what size an entry of a row may be noise altogether, for which it is worth asking.
+    """
     wrong = among(judged.verdict, FAILING)
     if not wrong.any():
         return judged
     with np.errstate(all="ignore"):
         error = np.abs(judged.claimed - judged.numeric)
         size = np.maximum(np.abs(judged.claimed), np.abs(judged.numeric))
-        if not np.all(error[wrong] <= SMALL * size[wrong]):
-            return judged
+        small = error <= SMALL * size
+        large = wrong & ~small
+        if large.any():
+            likely = size <= rounding(_row_of_largest(size, large))
+            if not np.all(likely[large]):
+                return judged
         try:
-            wobble = MARGIN * changes_of(claim, problem, judged.claimed)
+            wobble, in_units = (MARGIN * changes for changes in changes_of(claim, problem, judged.claimed))
         except RuleError:  # where a rule breaks its contract, nothing is known of its rounding
             return judged
-        excused = wrong & (error <= wobble)
+        excused = wrong & ((small & (error <= wobble)) | (size <= in_units))
     if not excused.any():
         return judged
     verdict = np.where(excused, Verdict.NOISE, judged.verdict).astype(np.int8)
     return judged._replace(verdict=verdict, bound=np.where(excused, np.fmax(judged.bound, wobble), judged.bound))
+
+
+def _row_of_largest(size: Array, chosen: Array) -> int:
+    """The row of the largest of the chosen entries, (coordinates, rows)."""
+    place = np.argmax(np.where(chosen, size, -1.0))
+    return int(place) % int(size.shape[1])
 
 
 def excuse_narrow(judged: Judged, problem: Problem, outputs: Outputs, coordinates: Coordinates, i: int) -> Judged:
@@ -120,11 +136,13 @@ def excuse_if_right(judged: Judged, a: Array) -> Judged:
     return judged._replace(verdict=np.where(right, Verdict.NOISE, judged.verdict).astype(np.int8), bound=bound)
 
 
-def changes_of(claim: Claim, problem: Problem, claimed: Array) -> Array:
-    """How much a claim moves, entry by entry, when the inputs move by a rounding, and when it is asked in other units."""
-    others = [claim(_shaken(problem, sign), 1.0) for sign in SHAKES] + [claim(problem, unit) for unit in UNITS]
-    changes: Array = np.max([np.abs(other - claimed) for other in others], axis=0)
-    return changes
+def changes_of(claim: Claim, problem: Problem, claimed: Array) -> tuple[Array, Array]:
+    """How much a claim moves, entry by entry, when the inputs move by a rounding or it is asked in other units; and by the
+    latter alone, which crosses no kink.
+    """
+    others = [claim(_shaken(problem, sign), 1.0) for sign in SHAKES], [claim(problem, unit) for unit in UNITS]
+    shaken, in_units = (np.max([np.abs(a - claimed) for a in some], axis=0) for some in others)
+    return np.maximum(shaken, in_units), in_units
 
 
 def _shaken(problem: Problem, sign: float) -> Problem:
@@ -160,10 +178,22 @@ def unsteadiness(problem: Problem, outputs: Outputs, cotangent: Array) -> list[f
     given = outputs.cotangents(cotangent)
     points = [problem, *(_shaken(problem, sign) for sign in SHAKES)]
     base, *others = [point.pullback([x.value for x in point.inputs]).vjp(given) for point in points]
+    return _largest_changes(base, others)
+
+
+def noise_in_units(problem: Problem, outputs: Outputs, cotangent: Array) -> list[float]:
+    """The same of MARGIN max |vjp(x, u g) / u - vjp(x, g)|, u other units."""
+    given = outputs.cotangents(cotangent)
+    vjp = problem.pullback([x.value for x in problem.inputs]).vjp
+    others = [[None if g is None else g / u for g in vjp([np.multiply(g, u, dtype=g.dtype) for g in given])] for u in UNITS]
+    return _largest_changes(vjp(given), others)
+
+
+def _largest_changes(base: Sequence[Array | None], others: Sequence[Sequence[Array | None]]) -> list[float]:
     found = []
-    for here, *there in zip(base, *others, strict=True):
+    for one, *there in zip(base, *others, strict=True):
         with np.errstate(all="ignore"):
-            changes = [np.inf if g is None or here is None else np.max(np.abs(g - here), initial=0.0) for g in there]
+            changes = [np.inf if g is None or one is None else np.max(np.abs(g - one), initial=0.0) for g in there]
         found.append(MARGIN * float(np.nan_to_num(np.max(changes), nan=np.inf, posinf=np.inf)))
     return found
 

@@ -82,6 +82,9 @@ KINK_SLACK = 1e-3
 """To this part at most the two slopes at a kink are known; to what they differ by from step to step, where that is less."""
 COARSE = -10
 """No forward rounds its input to less: half precision has 11 bits."""
+NEAR = 1
+"""Of the steps that say so one is no longer than 2^NEAR scales: far away a function may have come to rest, whatever it does at
+the point."""
 HIGH = -3
 """Nothing is accused before steps up to 2^-3 of the scale have been heard."""
 
@@ -121,10 +124,9 @@ def judge(
     negligible  |a| is below the rule's own rounding (measured by its row, or by the output), and the forward moves by no more
                 than 8 EPS |f| at any step up to 2^HIGH
     disagree    |a - D| > tol + E and E < |a - D| / MARGIN, after steps up to 2^HIGH, with noise that rounding explains (or down
-                to 2^DEEP), a scale other than the smallest that says so too, none that backs a (one that could tell a
-                from D), and quotients that do not keep
-                growing towards the smallest steps, and the value at the point on the curve that the others show; nor is a
-                within `reach` of D, a subgradient of a kink at the point
+                to 2^DEEP), a scale other than the smallest that says so too, and one of up to 2^NEAR, none that backs a (one
+                that could tell a from D), and quotients that do not keep growing towards the smallest steps, and the value at
+                the point on the curve that the others show; nor is a within `reach` of D, a subgradient of a kink at the point
     """
     D, E = found.D, found.E
     with np.errstate(all="ignore"):
@@ -148,7 +150,9 @@ def judge(
         beside = np.where(slopes.flat, np.inf, np.abs(slopes.D - a))
         below = np.arange(len(slopes.D))[:, None] < found.best
         backed |= np.count_nonzero((beside <= error / MARGIN) & below, axis=0) >= SEEN
-        seconded = np.any(MARGIN * found.bounds[1:] < np.abs(a - found.values[1:]), axis=0) | (found.best >= 1)
+        rejecting = MARGIN * found.bounds < np.abs(a - found.values)
+        seconded = np.any(rejecting[1:], axis=0) | (found.best >= 1)
+        seconded &= np.any(rejecting[np.array(slopes.exponents) <= NEAR], axis=0)
         started_flat = slopes.flat[0]
         disagree = (error > tol + E) & (error / MARGIN > E) & ~backed & (rounding_explains | deep)
         disagree &= ~off_the_curve(slopes, found, f)
