@@ -228,7 +228,7 @@ class _Sums:
         self.pulled, self.outputs, self.coordinates, self.rows = pulled, outputs, coordinates, claimed.jacobians
         self.split = split
         """Whether the two parts are asked for."""
-        self._nearby: dict[int, list[dict[int, list[Sum]]]] = {}
+        self._nearby: dict[int, list[tuple[float, dict[int, list[Sum]]]]] = {}
 
     def of(self, g: Array, base: Sequence[Any] | None = None) -> dict[int, list[Sum]]:
         """For every input; `base` is what the rule gives for `g`."""
@@ -244,17 +244,18 @@ class _Sums:
 
     def noise(self, g: Array, here: dict[int, list[Sum]], i: int, number: int) -> tuple[Array, Array]:
         """MARGIN max |d' - d| and MARGIN max |d'|, entry by entry, d the difference of one sum for `g`, d' for a cotangent near
-        it.
+        it; the first also of d' for `g` in another unit, where it is another number of the same roundings.
         """
-        from gradcheck_cli.check.stability import MARGIN
+        from gradcheck_cli.check.stability import MARGIN, UNITS
 
         if id(here) not in self._nearby:
             rng = np.random.default_rng(0)
-            nearby = [self.outputs.rounded(g * (1 + NUDGE * rng.uniform(-1, 1, len(g)))) for _ in range(NUDGES)]
-            self._nearby[id(here)] = [self.of(v) for v in nearby]
-        found = [near[i][number].difference for near in self._nearby[id(here)] if len(near[i]) > number]
+            nudges = [(1.0, g * (1 + NUDGE * rng.uniform(-1, 1, len(g)))) for _ in range(NUDGES)]
+            nearby = [*nudges, *((unit, unit * g) for unit in UNITS)]
+            self._nearby[id(here)] = [(unit, self.of(self.outputs.rounded(v))) for unit, v in nearby]
+        found = [near[i][number].difference / unit for unit, near in self._nearby[id(here)] if len(near[i]) > number]
         changes = [difference - here[i][number].difference for difference in found]
-        noise, size = (MARGIN * np.max(np.abs(part), axis=0, initial=0.0) for part in (changes, found))
+        noise, size = (MARGIN * np.max(np.abs(part), axis=0, initial=0.0) for part in (changes, found[:NUDGES]))
         return noise, size
 
     def noise_of_rows(self, v: Array, i: int) -> Array:
@@ -272,12 +273,12 @@ class _Sums:
         return MARGIN * coordinates.combined(np.abs(v), changes)
 
     def sizes(self, v: Array, i: int) -> Array:
-        """`Outputs.sizes`, zero for outputs that the rule says do not depend on the input at all."""
-        found = self.outputs.sizes(v)
+        """`Outputs.sizes`, |v_k f_k| zero for outputs that the rule says do not depend on the input at all."""
+        g, gf = self.outputs.sizes(v)
         rows = self.rows.get(i)
-        if rows is not None and len(rows) == found.shape[1]:
-            found = np.where(np.any(rows != 0, axis=1), found, 0.0)
-        return found
+        if rows is not None and len(rows) == len(gf):
+            gf = np.where(np.any(rows != 0, axis=1), gf, 0.0)
+        return np.array([g, gf])
 
     def _pull(self, v: Array) -> Sequence[Any]:
         return self.pulled.vjp(self.outputs.cotangents(v))

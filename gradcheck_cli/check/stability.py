@@ -25,7 +25,7 @@ SMALL = 1e-2
 excused."""
 SHAKES = (1.0, -1.0)
 """Signs of the two changes of the inputs by one rounding each, entry by entry in alternation."""
-UNITS = (1.1, 0.7)
+UNITS = (1.1, 0.7, 1.37, 0.57)
 """Factors of the cotangent, or tangent, that change how everything is rounded. They do not change what a linear rule claims."""
 NARROW = 1e-6
 """To this part of an entry a rule that is asked in double precision must be right, for its single precision to be excused."""
@@ -41,7 +41,8 @@ Claim = Callable[[Problem, float], Array]
 def excuse_unstable(judged: Judged, claim: Claim, problem: Problem, rounding: Callable[[int], Any] = lambda row: 0.0) -> Judged:
     """The verdicts, with accusations withdrawn where the claim is its own noise, MARGIN max |a' - a|, a' as in `changes_of`:
 
-    |a - D| <= noise and |a - D| <= SMALL max(|a|, |D|);    or max(|a|, |D|) <= noise in other units: no digit is left
+    |a - D| <= noise and |a - D| <= SMALL max(|a|, |D|);    or max(|a|, |D|) <= the noise of its row in other units, and
+                                                            <= MARGIN times its own: no digit is left
 
     `rounding` tells up to what size an entry of a row may be noise altogether, for which it is worth asking.
     """
@@ -61,7 +62,8 @@ def excuse_unstable(judged: Judged, claim: Claim, problem: Problem, rounding: Ca
             wobble, in_units = (MARGIN * changes for changes in changes_of(claim, problem, judged.claimed))
         except RuleError:  # where a rule breaks its contract, nothing is known of its rounding
             return judged
-        excused = wrong & ((small & (error <= wobble)) | (size <= in_units))
+        no_digit = (size <= MARGIN * in_units) & (size <= np.max(in_units, axis=0))  # a single sample may be small by chance
+        excused = wrong & ((small & (error <= wobble)) | no_digit)
     if not excused.any():
         return judged
     verdict = np.where(excused, Verdict.NOISE, judged.verdict).astype(np.int8)
