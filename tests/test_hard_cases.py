@@ -180,6 +180,59 @@ def test_what_rounding_leaves_of_larger_terms_is_no_error(n, seed):
     assert judged(forward, steps, lambda g, x: rule(g, x) * (1 + 1e-4)).verdict == "fail"
 
 
+@pytest.mark.parametrize("x", [0.05, 0.3, 1.1, -2.0])
+@pytest.mark.parametrize("height", [1e-12, 1e-13, 1e-14, 1e-15])
+def test_what_comes_to_rest_far_away_has_a_slope_all_the_same(height, x):
+    """Near the point rounding hides it, and far away there is none."""
+
+    def rule(g: Any, x: Any) -> Any:
+        return g * -2 * height * x / (1 + x**2) ** 2
+
+    assert judged(lambda x: 1 + height / (1 + x**2), [x], rule).verdict != "fail"
+    assert judged(lambda x: 1 + height / (1 + x**2), [x], lambda g, x: rule(g, x) + 1e-3 * g).verdict == "fail"
+
+
+def softmax(x: Any) -> Any:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def softmax_rule(g: Any, x: Any) -> Any:
+    y = softmax(x)
+    return y * (g - np.sum(g * y, axis=-1, keepdims=True))
+
+
+def layer_norm(x: Any) -> Any:
+    c = x - x.mean(axis=-1, keepdims=True)
+    return c / np.sqrt((c * c).mean(axis=-1, keepdims=True) + 1e-5)
+
+
+def layer_norm_rule(g: Any, x: Any) -> Any:
+    h, r = layer_norm(x), 1 / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)
+    return r * (g - g.mean(axis=-1, keepdims=True) - h * (g * h).mean(axis=-1, keepdims=True))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_gradients_that_are_zero_but_for_rounding(seed):
+    """Softmax rows add up to one, layer norms to zero: a right rule says 1e-16 at most, here and there 0."""
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=draw.integers(2, 9, size=2)) * 10 ** draw.uniform(-1, 1.2)
+    for f, rule in ((softmax, softmax_rule), (layer_norm, layer_norm_rule)):
+        for axis in (None, -1):
+            total = verify(
+                lambda x, f=f, axis=axis: f(x).sum(axis=axis),
+                [x],
+                backward=lambda g, x, rule=rule, axis=axis: rule((g if axis is None else g[:, None]) * np.ones(x.shape), x),
+            ).checks[0]
+            assert total.verdict != "fail", [finding.message for finding in total.findings]
+            wrong = verify(
+                lambda x, f=f, axis=axis: f(x).sum(axis=axis),
+                [x],
+                backward=lambda g, x, axis=axis: 1e-3 * (g if axis is None else g[:, None]) * np.ones(x.shape),
+            ).checks[0]
+            assert wrong.verdict == "fail"
+
+
 # Rules that are nonlinear where nobody looks.
 
 

@@ -127,7 +127,8 @@ class Jury:
         tol = self.c.tol._replace(atol=np.maximum(self.c.tol.atol, 16 * self.c.tol.unit * self.c.sizes.change[output] / s))
         found = estimate(slopes, f, x, sigma, rounding, slack)
         magnitude = np.maximum(np.abs(f), d.coordinates.largest)
-        longest_flat = np.max(np.where(slopes.flat, slopes.h, 0.0), axis=0)
+        still = np.logical_and.accumulate(slopes.flat, axis=0)  # not where it has come to rest again
+        longest_flat = np.max(np.where(still, slopes.h, 0.0), axis=0)
         with np.errstate(all="ignore"):
             flat_bound = np.where(longest_flat > 0, 2 * EPS * magnitude / longest_flat, 0.0)
         deep = slopes.exponents[0] <= DEEP
