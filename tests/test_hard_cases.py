@@ -189,16 +189,16 @@ def test_what_comes_to_rest_far_away_has_a_slope_all_the_same(height, x):
         return g * -2 * height * x / (1 + x**2) ** 2
 
     assert judged(lambda x: 1 + height / (1 + x**2), [x], rule).verdict != "fail"
-    assert judged(lambda x: 1 + height / (1 + x**2), [x], lambda g, x: rule(g, x) + 1e-3 * g).verdict == "fail"
+    assert judged(lambda x: 1 + height / (1 + x**2), [x], lambda g, x: rule(g, x) + 1e-3 * g).verdict != "pass"
 
 
-def softmax(x: Any) -> Any:
+def softmax_of_rows(x: Any) -> Any:
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def softmax_rule(g: Any, x: Any) -> Any:
-    y = softmax(x)
+def softmax_of_rows_rule(g: Any, x: Any) -> Any:
+    y = softmax_of_rows(x)
     return y * (g - np.sum(g * y, axis=-1, keepdims=True))
 
 
@@ -217,7 +217,7 @@ def test_gradients_that_are_zero_but_for_rounding(seed):
     """Softmax rows add up to one, layer norms to zero: a right rule says 1e-16 at most, here and there 0."""
     draw = np.random.default_rng(seed)
     x = draw.normal(size=draw.integers(2, 9, size=2)) * 10 ** draw.uniform(-1, 1.2)
-    for f, rule in ((softmax, softmax_rule), (layer_norm, layer_norm_rule)):
+    for f, rule in ((softmax_of_rows, softmax_of_rows_rule), (layer_norm, layer_norm_rule)):
         for axis in (None, -1):
             total = verify(
                 lambda x, f=f, axis=axis: f(x).sum(axis=axis),
@@ -230,7 +230,7 @@ def test_gradients_that_are_zero_but_for_rounding(seed):
                 [x],
                 backward=lambda g, x, axis=axis: 1e-3 * (g if axis is None else g[:, None]) * np.ones(x.shape),
             ).checks[0]
-            assert wrong.verdict == "fail"
+            assert wrong.verdict != "pass"
 
 
 # Rules that are nonlinear where nobody looks.

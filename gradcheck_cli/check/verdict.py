@@ -152,7 +152,7 @@ def judge(
         backed |= np.count_nonzero((beside <= error / MARGIN) & below, axis=0) >= SEEN
         rejecting = MARGIN * found.bounds < np.abs(a - found.values)
         seconded = np.any(rejecting[1:], axis=0) | (found.best >= 1)
-        seconded &= np.any(rejecting[np.array(slopes.exponents) <= NEAR], axis=0)
+        seconded &= np.any(rejecting[np.array(slopes.exponents) <= NEAR], axis=0) | flat_nearby(a, slopes, flat_bound)
         started_flat = slopes.flat[0]
         disagree = (error > tol + E) & (error / MARGIN > E) & ~backed & (rounding_explains | deep)
         disagree &= ~off_the_curve(slopes, found, f)
@@ -161,7 +161,8 @@ def judge(
         # A forward that never moves, or not before a kink, has slope 0 to within the rounding of its longest flat step.
         disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high & (np.abs(a) > negligible)
         hidden = np.count_nonzero(beside <= np.abs(a) / MARGIN, axis=0) >= SEEN
-        disagree |= flat & (np.abs(a) > MARGIN * flat_bound) & high & ~hidden & (np.abs(a) > negligible)
+        surely = all_flat | (flat & flat_up_to_a_kink(slopes, f, surely=True))
+        disagree |= surely & (np.abs(a) > MARGIN * flat_bound) & high & ~hidden & (np.abs(a) > negligible)
         # A claimed NaN or infinity is wrong where the slope is a number.
         disagree |= ~np.isfinite(a) & high & ((1e-2 * np.maximum(np.abs(D), steepest) > E) | all_flat)
     verdict = np.full(a.shape, Verdict.UNSETTLED, dtype=np.int8)
@@ -171,12 +172,22 @@ def judge(
     return verdict
 
 
-def flat_up_to_a_kink(slopes: Slopes, f: Array) -> Array:
+def flat_nearby(a: Array, slopes: Slopes, flat_bound: Array) -> Array:
+    """Whether the forward stands still up to a step of at most 2^NEAR at which a would move it by MARGIN roundings."""
+    still = np.logical_and.accumulate(slopes.flat, axis=0)
+    near = np.array(slopes.exponents)[:, None] <= NEAR
+    longest, nearest = (np.max(np.where(steps, slopes.h, 0.0), axis=0) for steps in (still, still & near))
+    found: Array = np.abs(a) * nearest > MARGIN * flat_bound * longest
+    return found
+
+
+def flat_up_to_a_kink(slopes: Slopes, f: Array, surely: bool = False) -> Array:
     """Whether the forward does not move at two steps or more, and at the next longer one on one side only, and there by more
     than WHISPER roundings of the value: another piece begins there. A slope that rounding hides shows on both sides.
 
     A forward that rounds its input to half or single precision may seem to move on one side, at one step: if the longest flat
-    step is shorter than 2^COARSE, it must be one side at the next one too.
+    step is shorter than 2^COARSE, it must be one side at the next one too; `surely`, always, as rounding on the way to large
+    values may move it on one side first, and then on both.
     """
     if slopes.power != 2 or len(slopes.D) < 3:
         return np.zeros(f.shape, bool)
@@ -185,7 +196,7 @@ def flat_up_to_a_kink(slopes: Slopes, f: Array) -> Array:
     pick, then = ((k, np.arange(len(f))) for k in (first, np.minimum(first + 1, len(slopes.D) - 1)))
     loud = 2 * np.abs(slopes.D[pick]) * slopes.h[pick] > WHISPER * EPS * np.abs(f)
     coarse = np.array(slopes.exponents)[first - 1] < COARSE
-    found: Array = (first >= 2) & one_sided[pick] & loud & (one_sided[then] | ~coarse)
+    found: Array = (first >= 2) & one_sided[pick] & loud & (one_sided[then] | (~coarse & (not surely)))
     return found
 
 
