@@ -282,6 +282,7 @@ def test_rules_that_are_not_linear_are_named():
         assert "GC110" in [f.code for f in verify(chain, [X], backward=rule).checks[0].findings]
 
 
+@pytest.mark.slow
 def test_tall_jacobians_do_not_take_memory_for_a_unit_matrix():
     x = rng.standard_normal(4)
     (found,) = verify(lambda x: np.tile(x, 250_000), [x], backward=lambda g, x: g.reshape(-1, 4).sum(axis=0)).checks

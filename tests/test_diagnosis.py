@@ -24,6 +24,7 @@ def found(trials):
     return list(bench.outcomes(list(bench.some([t for t in trials if t.kind in bench.RIGHT], 2))))
 
 
+@pytest.mark.slow
 def test_the_right_cause_is_named(found):
     all_of_them = bench.tally(found)
     assert all_of_them.mutants > 25

@@ -167,7 +167,10 @@ WRONG: dict[str, tuple[str, Asked]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
+LARGE = {"zero among 1e5", "negated among 2e5", "hundreds averaged"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in WRONG])
 def test_wrong_rule_is_named(name: str) -> None:
     code, asked = WRONG[name]
     result = checked(asked)
@@ -338,6 +341,7 @@ def test_right_rule_is_not_called_wrong(name: str) -> None:
         assert OPEN & {f.code for f in result.findings}
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_right_entries_pass() -> None:
     assert checked(Asked(wave, rule, (np.tile(LONG, 2),))).verdict == "pass"
 

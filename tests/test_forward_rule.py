@@ -136,6 +136,7 @@ def test_ill_conditioned_rules_are_not_accused(tmp_path, last):
     assert one(tmp_path, "-inv(x) @ t_x @ inv(x) * 1.01", "inv(x)", inputs, back).verdict != "pass"
 
 
+@pytest.mark.slow
 def test_large_problems(tmp_path):
     inputs, back = "{x: {shape: [2100]}}", "backward: {x: grad * cos(x)}"
     assert one(tmp_path, "t_x * cos(x)", "sin(x)", inputs, back).verdict == "pass"

@@ -212,7 +212,7 @@ def layer_norm_rule(g: Any, x: Any) -> Any:
     return r * (g - g.mean(axis=-1, keepdims=True) - h * (g * h).mean(axis=-1, keepdims=True))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(4))
 def test_gradients_that_are_zero_but_for_rounding(seed):
     """Softmax rows add up to one, layer norms to zero: a right rule says 1e-16 at most, here and there 0."""
     draw = np.random.default_rng(seed)
@@ -261,6 +261,7 @@ def test_linear_at_extreme_scales(scale):
 # Kinks, ties and edges.
 
 
+@pytest.mark.slow
 def test_combinations_of_kinks_are_undecided():
     M = rng.standard_normal((40, 2100))
     x = np.maximum(rng.standard_normal(2100), 0)
@@ -414,6 +415,7 @@ def test_single_precision_written_into_a_rule():
     assert judged(np.tanh, x, rule(1.01)).verdict == "fail"
 
 
+@pytest.mark.slow
 def test_ties_in_a_large_array():
     x = np.round(rng.standard_normal(2200), 1)
     found = judged(np.sort, x, lambda g, x: g[np.argsort(np.argsort(x, kind="stable"), kind="stable")])

@@ -164,6 +164,7 @@ class Triangle(Function):
         return ops.index_set(ops.tril(g), (300, 5), 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "x"), [(Pieces, np.zeros(900)), (Diagonal, np.ones((520, 520))), (Triangle, np.zeros((400, 400)))]
 )
