@@ -168,12 +168,12 @@ def row_sizes(claimed: dict[int, Array], coordinates: dict[int, Coordinates]) ->
     slopes: dict[int, list[Array]] = {}
     for i, a in claimed.items():
         rows, size = id(coordinates[i].rows), np.abs(a)
-        changes.setdefault(rows, []).append(np.max(size * scale_of(coordinates[i]), axis=1, initial=0.0))
-        slopes.setdefault(rows, []).append(np.max(size, axis=1, initial=0.0))
+        changes.setdefault(rows, []).append((size * scale_of(coordinates[i])).max(axis=1, initial=0.0))
+        slopes.setdefault(rows, []).append(size.max(axis=1, initial=0.0))
     return {rows: RowSizes(_largest(changes[rows]), _largest(slopes[rows])) for rows in changes}
 
 
 def _largest(parts: list[Array]) -> Array:
-    found: Array = np.max(parts, axis=0)
+    found: Array = parts[0] if len(parts) == 1 else np.max(parts, axis=0)
     found[~np.isfinite(found)] = 0.0
     return found

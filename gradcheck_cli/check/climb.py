@@ -81,7 +81,8 @@ class Climb:
 
     def _look(self, columns: Array, number: int) -> Array:
         """One look at columns that are not settled: take their steps, judge, and give back what is still open."""
-        for steps, group in self._wanted(columns, number):
+        wanted = list(self._wanted(columns, number))
+        for steps, group in wanted if self.c.d.costly else self._the_same_for_all(wanted):
             for e, look in zip(steps, self.c.d.around(group, steps), strict=True):
                 self.taken.keep(group, e, look, np.arange(len(group)))
         for exponents, group in self._by_steps(columns):
@@ -110,6 +111,16 @@ class Climb:
                 room = MOST_STEPS - len(exponents)
                 if steps and room > 0:
                     yield list(steps[:room]), np.array(members)
+
+    def _the_same_for_all(self, wanted: list[tuple[list[int], Array]]) -> list[tuple[list[int], Array]]:
+        """All steps for every column, if that is not too many: evaluations are cheap, and columns with the same steps are judged
+        at once.
+        """
+        having = [(self.taken.exponents(int(group[0])), steps, group) for steps, group in wanted]
+        every = sorted({e for exponents, steps, _ in having for e in (*exponents, *steps)})
+        if len(every) > MOST_STEPS:
+            return wanted
+        return [([e for e in every if e not in exponents], group) for exponents, _, group in having]
 
     def _next_steps(self, j: int, exponents: tuple[int, ...], number: int) -> tuple[int, ...]:
         """Longer steps where noise is the limit at the top; shorter ones where curvature is at the bottom, where something

@@ -79,7 +79,7 @@ def residual_noise(changes: Array, model: Model) -> Array:
     with np.errstate(all="ignore"):
         for some in (slice(k, k + PIECE) for k in range(0, len(noise), PIECE)):
             residual = model.residue @ changes[:, some]
-            size = np.max(np.abs(residual), axis=0)  # taken out first: squares of huge or tiny values have no place
+            size = np.abs(residual).max(axis=0)  # taken out first: squares of huge or tiny values have no place
             size = np.where(size > 0, size, 1.0)
             noise[some] = 4.0 * size * np.sqrt(np.sum((residual / size) ** 2, axis=0) / model.freedom)
     return noise

@@ -132,7 +132,10 @@ class Jury:
         with np.errstate(all="ignore"):
             flat_bound = np.where(longest_flat > 0, 2 * EPS * magnitude / longest_flat, 0.0)
         deep = slopes.exponents[0] <= DEEP
-        reach = self._half_jump(group, slopes, f, x, sigma, rounding)
+        with np.errstate(all="ignore"):
+            apart = np.abs(a - found.D) > found.E
+        # What lies within the bound needs no kink to explain it.
+        reach = self._half_jump(group, slopes, f, x, sigma, rounding) if apart.any() else np.zeros(f.shape)
         negligible = 16 * EPS * np.maximum(self.c.sizes.change[output], np.abs(f)) / s
         verdict = judge(a, slopes, found, flat_bound, f, tol, deep, group.exponents[-1] >= HIGH, negligible, reach)
         D, E = found.D, found.E

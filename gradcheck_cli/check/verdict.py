@@ -102,7 +102,7 @@ class Tolerance(NamedTuple):
         """The largest difference that counts as agreement; nothing agrees with a claim that is not finite."""
         tol: Array = np.abs(a) if D is a else np.maximum(np.abs(a), np.abs(D))
         tol = np.maximum(self.rtol * tol, self.atol)
-        return tol if np.isfinite(np.max(tol, initial=0.0)) else np.where(np.isfinite(a), tol, -np.inf)
+        return tol if np.isfinite(tol.max(initial=0.0)) else np.where(np.isfinite(a), tol, -np.inf)
 
 
 def judge(
