@@ -82,7 +82,7 @@ class Climb:
     def _look(self, columns: Array, number: int) -> Array:
         """One look at columns that are not settled: take their steps, judge, and give back what is still open."""
         wanted = list(self._wanted(columns, number))
-        for steps, group in wanted if self.c.d.costly else self._the_same_for_all(wanted):
+        for steps, group in self._the_same_for_all(wanted) if number == 0 and not self.c.d.costly else wanted:
             for e, look in zip(steps, self.c.d.around(group, steps), strict=True):
                 self.taken.keep(group, e, look, np.arange(len(group)))
         for exponents, group in self._by_steps(columns):
@@ -113,8 +113,8 @@ class Climb:
                     yield list(steps[:room]), np.array(members)
 
     def _the_same_for_all(self, wanted: list[tuple[list[int], Array]]) -> list[tuple[list[int], Array]]:
-        """All steps for every column, if that is not too many: evaluations are cheap, and columns with the same steps are judged
-        at once.
+        """All steps for every column, if that is not too many: evaluations are cheap, and columns with the same steps are
+        judged at once.
         """
         having = [(self.taken.exponents(int(group[0])), steps, group) for steps, group in wanted]
         every = sorted({e for exponents, steps, _ in having for e in (*exponents, *steps)})
