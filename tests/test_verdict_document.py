@@ -48,7 +48,7 @@ def test_numbers_in_the_text_are_those_of_the_code():
     assert "| -g, -2g, 2^10 g, 2^-20 g |" in TEXT
     assert contract.FAR_FACTORS == (2.0**40, 2.0**-34)
     assert "| 2^40 g, 2^-34 g |" in TEXT
-    assert contract.FAR_DIGITS == 1e-6
+    assert contract.FAR_DIGITS == 1e-3
     assert (contract.ADDITIVITY["float64"], contract.ADDITIVITY["float32"]) == (1e-10, 1e-4)
     assert check.FLOAT32_RTOL == 1e-4
     assert plan.DENSE_ENTRIES == 2**18
