@@ -53,7 +53,7 @@ def test_straight_functions(name, monkeypatch):
     assert verify(f, [POINT], backward=lambda g, x: np.ravel(g) @ exact).ok
     assert said == [True]
     rows, columns = np.nonzero(np.abs(exact) > 1e-3 * np.abs(exact).max())
-    k = RNG.integers(len(rows))
+    k = np.random.default_rng(0).integers(len(rows))
     wrong = exact.copy()
     wrong[rows[k], columns[k]] *= 1 + 1e-6
     (x,) = verify(f, [POINT], backward=lambda g, x: np.ravel(g) @ wrong).checks[0].inputs
@@ -73,7 +73,7 @@ def test_bent_functions(name, monkeypatch):
 @pytest.mark.parametrize("name", [*STRAIGHT, *BENT])
 def test_the_same_is_said_without(name, monkeypatch):
     f = (STRAIGHT | BENT)[name]
-    slopes = jacobian(f, POINT) * (1 + 1e-5 * RNG.integers(2, size=N))
+    slopes = jacobian(f, POINT) * (1 + 1e-5 * np.random.default_rng(0).integers(2, size=N))
     found = []
     for many in (cheap.MANY, 10**9):
         monkeypatch.setattr(cheap, "MANY", many)

@@ -13,8 +13,8 @@ from gradcheck_cli.check.jury import DENSER, DOWN, UP, Jury, exponents_of
 from gradcheck_cli.check.verdict import Verdict
 
 Array = np.ndarray[Any, Any]
-FIRST_LOOK = {0: (-17, -10, -8, -6), 1: (-17, -11, -9, -7, -5), 2: (-17, -11, -9, -7, -5)}
-"""The ladder's first steps, after each of the rungs."""
+FIRST_LOOK = ((-17, -10, -8, -6), (-17, -11, -9, -7, -5))
+"""The ladder's first steps, after a rung of one step, and after any other."""
 ROUNDS = 5
 MOST_STEPS = 23
 """At most so many steps are taken for a column: 46 evaluations."""
@@ -36,14 +36,17 @@ class Climb:
         """
         columns = np.flatnonzero(self.c.still_open.any(axis=1))
         while number < ROUNDS and len(columns):
-            if number < 2 and (self._on_a_part() or self._in_fewer_groups() or self._at_few_outputs(number)):
+            if number < 2 and self._where_they_are(self.c.still_open, number):
                 return
             columns = self._look(columns, number)
             number += 1
 
-    def _on_a_part(self) -> bool:
+    def _where_they_are(self, still_open: Array, number: int) -> bool:
+        """Settle the open entries with less than the whole, in the first way that there is."""
+        return self._on_a_part(still_open) or self._in_fewer_groups(still_open) or self._at_few_outputs(still_open, number)
+
+    def _on_a_part(self, still_open: Array) -> bool:
         """Settle what is open where the forward runs on these blocks only, if it can."""
-        still_open = self.c.still_open
         found = self.c.d.narrowed(np.any(still_open, axis=0))
         if found is None:
             return False
@@ -51,9 +54,9 @@ class Climb:
         self._go_on(Climb(self.c.of_outputs(outputs, d)), (slice(None), outputs), still_open)
         return True
 
-    def _in_fewer_groups(self) -> bool:
+    def _in_fewer_groups(self, still_open: Array) -> bool:
         """Settle what is open in fewer groups, if the coordinates can be grouped so."""
-        c, still_open = self.c, self.c.still_open
+        c = self.c
         found = c.d.coordinates.repacked(still_open)
         if found is None:
             return False
@@ -62,9 +65,9 @@ class Climb:
         self._go_on(Climb(Comparison(c.a[here], c.d.along(coordinates), c.tol, c.sizes)), here, still_open)
         return True
 
-    def _at_few_outputs(self, number: int) -> bool:
+    def _at_few_outputs(self, still_open: Array, number: int) -> bool:
         """Go on with the outputs that have open entries, if they are few."""
-        c, still_open = self.c, self.c.still_open
+        c = self.c
         outputs = np.flatnonzero(still_open.any(axis=0))
         if len(outputs) * WORTH > c.a.shape[1] or c.a.shape[1] <= FEW:
             return False
@@ -81,13 +84,13 @@ class Climb:
 
     def _look(self, columns: Array, number: int) -> Array:
         """One look at columns that are not settled: take their steps, judge, and give back what is still open."""
-        wanted = list(self._wanted(columns, number))
-        for steps, group in self._the_same_for_all(wanted) if number == 0 and not self.c.d.costly else wanted:
+        for steps, group in self._further_steps(columns, number) if number else self._first_steps(columns):
             for e, look in zip(steps, self.c.d.around(group, steps), strict=True):
                 self.taken.keep(group, e, look, np.arange(len(group)))
         for exponents, group in self._by_steps(columns):
             self.jury.judge(self.taken, group, exponents, last=number == ROUNDS - 1)
-        return columns[self.c.still_open[columns].any(axis=1)]
+        left: Array = columns[(self.c.verdict[columns] == Verdict.UNSETTLED).any(axis=1)]
+        return left
 
     def _by_steps(self, columns: Array) -> Iterator[tuple[tuple[int, ...], Array]]:
         """Columns with the same steps, together."""
@@ -97,13 +100,16 @@ class Climb:
         for exponents, members in groups.items():
             yield exponents, np.array(members)
 
-    def _wanted(self, columns: Array, number: int) -> Iterator[tuple[list[int], Array]]:
-        """The next steps of each column: the ladder's first, then up, down or denser, as its open entries ask for."""
+    def _first_steps(self, columns: Array) -> Iterator[tuple[list[int], Array]]:
+        """The ladder's first steps; the same for all columns where evaluations are cheap, as those are then judged at once."""
+        groups = [(exponents, FIRST_LOOK[len(exponents) != 1], group) for exponents, group in self._by_steps(columns)]
+        every = sorted({e for exponents, steps, _ in groups for e in (*exponents, *steps)})
+        for exponents, steps, group in groups:
+            yield [e for e in (steps if self.c.d.costly else every) if e not in exponents], group
+
+    def _further_steps(self, columns: Array, number: int) -> Iterator[tuple[list[int], Array]]:
+        """The next steps of each column: up, down or denser, as its open entries ask for."""
         for exponents, group in self._by_steps(columns):
-            if number == 0:
-                rung = 0 if len(exponents) == 1 else 1
-                yield [e for e in FIRST_LOOK[rung] if e not in exponents], group
-                continue
             wishes: dict[tuple[int, ...], list[int]] = {}
             for j in group:
                 wishes.setdefault(self._next_steps(int(j), exponents, number), []).append(int(j))
@@ -111,16 +117,6 @@ class Climb:
                 room = MOST_STEPS - len(exponents)
                 if steps and room > 0:
                     yield list(steps[:room]), np.array(members)
-
-    def _the_same_for_all(self, wanted: list[tuple[list[int], Array]]) -> list[tuple[list[int], Array]]:
-        """All steps for every column, if that is not too many: evaluations are cheap, and columns with the same steps are
-        judged at once.
-        """
-        having = [(self.taken.exponents(int(group[0])), steps, group) for steps, group in wanted]
-        every = sorted({e for exponents, steps, _ in having for e in (*exponents, *steps)})
-        if len(every) > MOST_STEPS:
-            return wanted
-        return [([e for e in every if e not in exponents], group) for exponents, _, group in having]
 
     def _next_steps(self, j: int, exponents: tuple[int, ...], number: int) -> tuple[int, ...]:
         """Longer steps where noise is the limit at the top; shorter ones where curvature is at the bottom, where something

@@ -16,7 +16,8 @@ from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]
 FACTORS = (-1.0, -2.0, 2.0**10, 2.0**-20)
-"""Scaling by these commutes with every rounding (but for underflow), so the comparison needs no tolerance."""
+"""Scaling by these commutes with every rounding, so the comparison needs no tolerance; but FAR_DIGITS for the last, as numbers
+may underflow on the way."""
 FAR_FACTORS = (2.0**40, 2.0**-34)
 """So far a rule that clips, or takes small numbers for zero, gives itself away; compared where numbers are `ordinary`, to
 FAR_DIGITS, as what underflows on the way loses digits."""
@@ -88,15 +89,8 @@ def check_linearity(
         clipped = "" if message else broken_scaling(base[k], far, factors=FAR_FACTORS, digits=FAR_DIGITS)
         if clipped and _ordinary(problem, outputs, base[k]):
             message = clipped
-        for v, here in () if message else added:
-            for number, one in enumerate(here[i]):
-                if not message and _not_additive(one, coordinates[i]):
-                    noise, nearby = sums.noise(v, here, i, number)
-                    spared = _all_rounding(
-                        one, sums.sizes(v, i), coordinates[i].projected_scale, noise, unit_of(problem, outputs, i)
-                    )
-                    spared |= _rounded_away(one, np.minimum(noise, nearby) + sums.noise_of_rows(v, i))
-                    message = _not_additive(one, coordinates[i], _rounding(problem, outputs, v, k), spared)
+        off = (sums.off(v, here, i, number) for v, here in added for number in range(len(here[i])))
+        message = message or next(filter(None, off), "")
         if message:
             name = problem.inputs[i].name
             code = "GC117" if message.startswith(ROUNDED) else "GC110"
@@ -230,6 +224,8 @@ class _Sums:
         self.split = split
         """Whether the two parts are asked for."""
         self._nearby: dict[int, list[tuple[float, dict[int, list[Sum]]]]] = {}
+        self._changes: dict[int, Array] = {}
+        """Of the rows of an input, as `noise_of_rows` has them."""
 
     def of(self, g: Array, base: Sequence[Any] | None = None) -> dict[int, list[Sum]]:
         """For every input; `base` is what the rule gives for `g`."""
@@ -242,6 +238,20 @@ class _Sums:
             for k, i in enumerate(self.places)
             if i in self.coordinates
         }
+
+    def off(self, v: Array, here: dict[int, list[Sum]], i: int, number: int) -> str:
+        """What does not add up in one sum for a cotangent; '' where all does, but for rounding."""
+        one, coordinates = here[i][number], self.coordinates[i]
+        if not _not_additive(one, coordinates):
+            return ""
+        noise, nearby = self.noise(v, here, i, number)
+        unit = unit_of(self.problem, self.outputs, i)
+        spared = _all_rounding(one, self.sizes(v, i), coordinates.projected_scale, noise, unit)
+        rounding = _rounding(self.problem, self.outputs, v, self.places.index(i))
+        if not _not_additive(one, coordinates, rounding, spared):
+            return ""
+        spared |= _rounded_away(one, np.minimum(noise, nearby) + self.noise_of_rows(v, i))
+        return _not_additive(one, coordinates, rounding, spared)
 
     def noise(self, g: Array, here: dict[int, list[Sum]], i: int, number: int) -> tuple[Array, Array]:
         """MARGIN max |d' - d| and MARGIN max |d'|, entry by entry, d the difference of one sum for `g`, d' for a cotangent near
@@ -266,12 +276,13 @@ class _Sums:
         rows, coordinates = self.rows[i], self.coordinates[i]
         if not coordinates.complete:
             return np.zeros(len(coordinates.projected_scale))
-        claim = backward_claim(self.outputs, coordinates, i)
-        try:
-            changes = np.max([np.abs(claim(self.problem, unit).T - rows) for unit in UNITS], axis=0)
-        except RuleError:
-            changes = np.zeros(rows.shape)
-        return MARGIN * coordinates.combined(np.abs(v), changes)
+        if i not in self._changes:
+            claim = backward_claim(self.outputs, coordinates, i)
+            try:
+                self._changes[i] = np.max([np.abs(claim(self.problem, unit).T - rows) for unit in UNITS], axis=0)
+            except RuleError:
+                self._changes[i] = np.zeros(rows.shape)
+        return MARGIN * coordinates.combined(np.abs(v), self._changes[i])
 
     def sizes(self, v: Array, i: int) -> Array:
         """`Outputs.sizes`, |v_k f_k| zero for outputs that the rule says do not depend on the input at all."""

@@ -72,7 +72,7 @@ class Jury:
         group = Entries(exponents, up, down, h_up, h_down, column, output)
         self.wishes[columns] = 0
         usable = np.isfinite(group.up) & np.isfinite(group.down)
-        for pattern, members in patterns(usable):
+        for pattern, members in _patterns(usable):
             for start in range(0, len(members), PIECE):
                 self._judge_entries(group.only(members[start : start + PIECE]), pattern, last)
 
@@ -97,7 +97,7 @@ class Jury:
         """Entries that are finite on one side only (or on none): the border of the domain."""
         f = self.c.d.f0[group.output]
         for side, (values, h) in enumerate(((group.up, group.h_up), (group.down, group.h_down))):
-            for pattern, members in patterns(np.isfinite(values) & (h != 0)):
+            for pattern, members in _patterns(np.isfinite(values) & (h != 0)):
                 if pattern.sum() < 3:
                     continue
                 part = group.only(members)
@@ -110,7 +110,7 @@ class Jury:
                 self._decide(part, slopes, f[members], last, complete=True)
                 open_now = self.c.verdict[part.column, part.output] == Verdict.UNSETTLED
                 # Slopes that grow without end towards the border have no limit: nothing is accused there.
-                growing = without_end(D, steps) & (exponents[0] <= DEEP)
+                growing = _without_end(D, steps) & (exponents[0] <= DEEP)
                 edge = open_now & growing
                 self._settle(part.only(edge), np.full(edge.sum(), Verdict.EDGE))
         self._wish(group, DOWN)
@@ -150,7 +150,7 @@ class Jury:
         else:
             # What may be a kink is looked at further down before anything is said.
             verdict[kink | (jump & (verdict != Verdict.AGREE))] = Verdict.UNSETTLED
-        steep = without_end(np.abs(slopes.D) + slopes.asym, slopes.h) & np.isinf(a)
+        steep = _without_end(np.abs(slopes.D) + slopes.asym, slopes.h) & np.isinf(a)
         verdict[steep] = Verdict.EDGE if deep else Verdict.UNSETTLED
         self.c.numeric[column, output], self.c.bound[column, output] = D, E
         # Nothing is accused before steps as short as the coordinate itself, or as what may be a spike, have been heard.
@@ -206,7 +206,7 @@ class Jury:
         self.c.verdict[group.column, group.output] = verdict
 
 
-def patterns(finite: Array) -> Iterator[tuple[Array, Array]]:
+def _patterns(finite: Array) -> Iterator[tuple[Array, Array]]:
     """Entries grouped by which of their steps are usable."""
     if finite.all():
         yield np.ones(len(finite), bool), np.arange(finite.shape[1])
@@ -223,7 +223,7 @@ def exponents_of(size: Array) -> Array:
     return exponents
 
 
-def without_end(D: Array, h: Array) -> Array:
+def _without_end(D: Array, h: Array) -> Array:
     """Whether slopes, (steps, entries), grow by a tenth or more from each step to the next shorter one; or, to a tenth, like
     log h at the four shortest.
     """

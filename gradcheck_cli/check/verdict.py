@@ -161,7 +161,7 @@ def judge(
         # A forward that never moves, or not before a kink, has slope 0 to within the rounding of its longest flat step.
         disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high & (np.abs(a) > negligible)
         hidden = np.count_nonzero(beside <= np.abs(a) / MARGIN, axis=0) >= SEEN
-        surely = all_flat | (flat & flat_up_to_a_kink(slopes, f, surely=True))
+        surely = all_flat | flat_up_to_a_kink(slopes, f, surely=True)
         disagree |= surely & (np.abs(a) > MARGIN * flat_bound) & high & ~hidden & (np.abs(a) > negligible)
         # A claimed NaN or infinity is wrong where the slope is a number.
         disagree |= ~np.isfinite(a) & high & ((1e-2 * np.maximum(np.abs(D), steepest) > E) | all_flat)
