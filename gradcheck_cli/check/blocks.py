@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates, golden, in_order
+from gradcheck_cli.check.coordinates import Coordinates, golden, in_order, ones_at
 from gradcheck_cli.check.differences import copies_at_once
 from gradcheck_cli.check.together import separating
 
@@ -52,13 +52,6 @@ class Blocks:
         """(G, T): the coordinates of every block."""
         self.outputs: Array = np.argsort(of_output, kind="stable").reshape(self.count, -1).T
         """(R, T): the outputs of every block."""
-
-    def questions(self) -> Iterator[Array]:
-        """Cotangents of one output of every block."""
-        for chosen in self.outputs:
-            v = np.zeros(len(self.of_output))
-            v[chosen] = 1.0
-            yield v
 
 
 def place_shape(array: Array) -> tuple[int, ...]:
@@ -292,13 +285,14 @@ class Grouped(Coordinates):
         found: Array = self.base.x[self.owner[columns, outputs]] / self.unit[columns, outputs]
         return found
 
-    def questions(self, outputs: int) -> Iterator[Array]:
+    def questions(self, outputs: int, room: int) -> Iterator[Array]:
         """One output of every block."""
-        return self.blocks.questions()
+        return ones_at(self.blocks.outputs, outputs, room)
 
-    def note(self, jacobian: Array, number: int, gradient: Array) -> None:
+    def note(self, jacobian: Array, numbers: Array, gradients: Array) -> None:
         """Each block's entries are its own output's."""
-        jacobian[self.blocks.outputs[number]] = self.project(gradient[None])[0][self.blocks.members].T
+        for number, gradient in zip(numbers, self.project(gradients), strict=True):
+            jacobian[self.blocks.outputs[number]] = gradient[self.blocks.members].T
 
     def project(self, gradients: Array) -> Array:
         """Derivatives along every coordinate, per unit of v: (k, *shape) -> (k, coordinates of the input)."""

@@ -21,8 +21,8 @@ Array = np.ndarray[Any, Any]
 RUNGS = ((-17,), (-11, -9), (-9, -7))
 """The steps: one central difference far below the curvature, or two and Richardson's extrapolation, further up where noise
 asks for longer steps."""
-STRAIGHT, MANY = ((-3,),), 16
-"""The same where the forward is straight twice as far, which is asked for the sake of so many columns."""
+MANY = 16
+"""All columns are moved at once where an output depends on so many of them at least."""
 ROUNDED = 8
 """Rounding is no more than so many of a sum's terms together; probes give four times its rms, and twice for one term."""
 SHORTEST = 2.0 ** np.array([[rung[0]] for rung in RUNGS])
@@ -109,11 +109,16 @@ class CheapTest:
         self.settled = np.zeros(a.shape, bool)
         self.numeric, self.bound = numeric, bound
         """Of settled entries, where they are put."""
+        self.hopeless: Array = np.zeros((), bool)
+        """Entries that no step of this test can settle."""
         self.taken = Taken(len(a))
-        self.rungs = STRAIGHT if d.costly and len(a) >= MANY and self._straight() else RUNGS
 
     def run(self) -> Array:
-        """Try columns together where they do not meet in an output, then those that are left one by one."""
+        """Try all columns at once, then together those that do not meet in an output, then those that are left one by one."""
+        if self.d.costly and len(self.a) >= MANY:
+            self._as_wholes()
+            if self.settled.all():
+                return self.settled
         rung = self._plan()
         for r, columns in self._by_rung(rung) if len(self.a) >= WORTH[self.d.costly] else ():
             sets = [columns[k] for k in groups(self.a[columns] != 0, WORTH[self.d.costly])]
@@ -121,26 +126,49 @@ class CheapTest:
             if sets:
                 still = self._still_together(np.concatenate(sets))
                 sets = [group[still[group]] for group in sets]
-                self._try_twice([group for group in sets if len(group) > 1], self.rungs[r])
+                self._try_twice([group for group in sets if len(group) > 1], RUNGS[r])
         for r, columns in self._by_rung(rung):
             for piece in pieces(columns, self.a.shape[1]):
-                self._one_by_one(piece, self.rungs[r])
+                self._one_by_one(piece, RUNGS[r])
         return self.settled
 
-    def _straight(self) -> bool:
-        """Whether one long step tells all: the noise is what rounding makes of sums of terms as claimed, so that no structure
-        finer than the step hides in it, sigma <= ROUNDED EPS (|f| + sum |a_j| s_j); and the forward is straight.
+    def _as_wholes(self) -> None:
+        """Accept entries whose tolerance shows in the sum of their row, where each depends on many columns; and the claimed
+        zeros of columns that have nothing else left, if they are some.
+
+        What is then left of a row that is resolved is too small for any step of this test, and is for the ladder.
         """
+        from gradcheck_cli.check.mixture import EXPONENTS, SHARE, STRAIGHT, evaluations, resolution
+
+        pattern = self.a != 0
+        terms = np.count_nonzero(pattern, axis=0)
+        if np.max(terms) < MANY:
+            return
+        rounding = EPS * (np.abs(self.d.f0) + self.d.scale @ np.abs(self.a))
+        calm = self.sigma <= ROUNDED * rounding
+        exponents = STRAIGHT if calm.all() and self.d.straight(rounding) else EXPONENTS
+        if 2 * np.max(terms) <= evaluations(exponents):
+            return
+        off, least = resolution(self.a, self.d, self.sigma, self.tol.rtol, exponents)
+        half, scale = self._half(self.a), self.d.scale[:, None]
         with np.errstate(all="ignore"):
-            terms = np.abs(self.d.f0) + self.d.scale @ np.abs(self.a)
-            return bool(np.all(self.sigma <= ROUNDED * EPS * terms)) and self.d.straight()
+            good = half * (scale * 2 / SHARE) >= np.where(calm, least, np.inf)
+            good &= pattern
+            self._settle(np.arange(len(self.a)), good, self.a + off / scale, half)
+        zero = ~pattern
+        columns = np.flatnonzero((good | zero).all(axis=1))
+        if len(columns) and zero.any():
+            still = self._still_together(columns)
+            self.settled[still] = True
+            self.numeric[still], self.bound[still] = (np.where(zero[still], 0.0, x[still]) for x in (self.numeric, self.bound))
+        self.hopeless = pattern & (np.count_nonzero(good, axis=0) * 2 > terms)
 
     def _half(self, a: Array) -> Array:
         """Half of the tolerance of claims."""
         return self.tol.of(a, a) / 2
 
     def _by_rung(self, rung: Array) -> list[tuple[int, Array]]:
-        left = ~self.settled.all(axis=1)
+        left = ~(self.settled | self.hopeless).all(axis=1)
         found = [(r, np.flatnonzero((rung == r) & left)) for r in dict.fromkeys(rung[left].tolist())]
         return sorted(found, key=lambda part: part[0])
 
@@ -148,8 +176,6 @@ class CheapTest:
         """For each column the first rung whose noise leaves the tolerance visible, sigma/(0.8 h) <= tol |a| / 2, in all entries
         but MISSED; failing that, the first.
         """
-        if len(self.rungs) == 1:
-            return np.zeros(len(self.a), np.intp)
         some = slice(None, None, max(1, self.a.shape[1] // SAMPLE))
         every = pieces(np.arange(len(self.a)), len(self.sigma[some]))
         return np.concatenate([np.zeros(0, np.intp), *(self._rungs(columns, some) for columns in every)])
@@ -203,8 +229,7 @@ class CheapTest:
             still[asked] &= (far == self.d.f0) | ~np.isfinite(far)
             good |= still
             D, bound = np.where(still, 0.0, D), np.where(still, 0.0, bound)
-        self._settle(columns, good, D, bound)
-        still_open = np.flatnonzero(~good.all(axis=1))
+        still_open = np.flatnonzero(~self._settle(columns, good, D, bound).all(axis=1))
         for e, look in zip(exponents, looks, strict=True):
             self.taken.keep(columns, e, look, still_open)
 
@@ -224,11 +249,14 @@ class CheapTest:
         far: Array = FAR * np.where(x < 0, -scale, scale)
         return far
 
-    def _settle(self, columns: Array, good: Array, D: Array, bound: Array) -> None:
-        self.settled[columns] = good
-        if not good.all():
-            D, bound = np.where(good, D, np.nan), np.where(good, bound, np.inf)
+    def _settle(self, columns: Array, good: Array, D: Array, bound: Array) -> Array:
+        """Settle the good entries, and give those that now are."""
+        before = self.settled[columns]
+        if not good.all() or before.any():
+            D, bound = (np.where(good, now, was[columns]) for now, was in ((D, self.numeric), (bound, self.bound)))
         self.numeric[columns], self.bound[columns] = D, bound
+        self.settled[columns] = now = good | before
+        return now
 
     # Columns together.
 
@@ -242,16 +270,18 @@ class CheapTest:
 
     def _still_together(self, columns: Array) -> Array:
         """Whether every claimed zero of a column is one: its output stays bit for bit the same when sets of columns on which it
-        does not depend move far at the same time. Of all columns; those that are not asked for say no.
+        does not depend move at the same time, far, and near to both sides. Of all columns; those that are not asked for say no.
         """
         pattern = self.a[columns] != 0
         sets = cover(pattern)
-        steps = np.zeros((len(sets), len(self.a)))
-        steps[:, columns] = sets * self._away(columns) * uneven(len(columns))
-        values, _ = self.d.at_once(steps)
+        near = self.d.step(columns, RUNGS[0][0])
+        steps = np.zeros((3, len(sets), len(self.a)))
+        for part, step in zip(steps, (self._away(columns), near, -near), strict=True):
+            part[:, columns] = sets * step * uneven(len(columns))
+        values, _ = self.d.at_once(steps.reshape(-1, len(self.a)))
         with np.errstate(all="ignore"):
             clear = sets.astype(np.float32) @ pattern.astype(np.float32) == 0
-        moved = np.any(clear & (values != self.d.f0), axis=1)
+        moved = np.any(clear & (values != self.d.f0).reshape(*steps.shape[:2], len(self.d.f0)).any(axis=0), axis=1)
         still = np.zeros(len(self.a), bool)
         still[columns] = ~sets[moved].any(axis=0)
         return still

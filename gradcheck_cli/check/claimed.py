@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,24 +103,38 @@ def asked(pulled: Pulled, outputs: Outputs, vectors: Sequence[Array]) -> Sequenc
 
     Raises RuleError.
     """
-    found = pulled.many(outputs.stacked(np.array(vectors))) if pulled.many is not None and len(vectors) > 1 else None
+    found = _at_once(pulled, outputs, np.array(vectors))
     if found is None:
         return [pulled.vjp(outputs.cotangents(v)) for v in vectors]
     return [[None if g is None else g[k] for g in found] for k in range(len(vectors))]
 
 
-def answers(pulled: Pulled, outputs: Outputs, questions: Iterator[Array], width: int) -> Iterator[Gradients]:
-    """The gradients, of so many numbers each, for cotangents one after the other, asked together as far as there is room.
+def _at_once(pulled: Pulled, outputs: Outputs, vectors: Array) -> Gradients | None:
+    """Each input's gradients for several cotangents, with an axis in front, if one run of the rule gives them."""
+    return pulled.many(outputs.stacked(vectors)) if pulled.many is not None and len(vectors) > 1 else None
 
-    May raise RuleError.
-    """
-    room = copies_at_once(width, outputs.size) if pulled.many is not None else 1
-    while vectors := list(islice(questions, room)):
-        yield from asked(pulled, outputs, vectors)
+
+class Answers(NamedTuple):
+    """One input's gradients for some of several questions; to the others the rule gave None."""
+
+    numbers: Array
+    gradients: Array
+    """(len(numbers), *shape)."""
+
+
+def _answers(pulled: Pulled, outputs: Outputs, vectors: Array) -> list[Answers]:
+    """Of each input that requires a gradient what the rule gives it for several cotangents. Raises RuleError."""
+    found = _at_once(pulled, outputs, vectors)
+    if found is not None:
+        every = np.arange(len(vectors))
+        return [Answers(every[:0], vectors[:0]) if g is None else Answers(every, g) for g in found]
+    alone = zip(*(pulled.vjp(outputs.cotangents(v)) for v in vectors), strict=True)
+    given = [{k: g for k, g in enumerate(gradients) if g is not None} for gradients in alone]
+    return [Answers(np.array(list(of_one), np.intp), np.array(list(of_one.values()))) for of_one in given]
 
 
 def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordinates: dict[int, Coordinates]) -> Claimed:
-    """Ask the rule for all that the coordinates ask.
+    """Ask the rule for all that the coordinates ask, of as many questions at once as there is room for.
 
     An input for which every pullback gives None is `missing`; its claimed derivative counts as zero.
     """
@@ -129,16 +142,18 @@ def claimed_jacobians(problem: Problem, pulled: Pulled, outputs: Outputs, coordi
     given = dict.fromkeys(coordinates, 0)
     place = {i: k for k, i in enumerate(problem.differentiable_inputs())}
     pullbacks, width = 0, sum(c.flat.size for c in coordinates.values())
+    room = copies_at_once(width, outputs.size) if pulled.many is not None else 1
     for alike in _asked_alike(coordinates):
-        found = answers(pulled, outputs, coordinates[alike[0]].questions(outputs.size), width)
+        first = pullbacks
         try:
-            for number, gradients in enumerate(found):
-                pullbacks += 1
+            for vectors in coordinates[alike[0]].questions(outputs.size, room):
+                found = _answers(pulled, outputs, vectors)
                 for i in alike:
-                    g = gradients[place[i]]
-                    if g is not None:
-                        given[i] += 1
-                        coordinates[i].note(jacobians[i], number, np.asarray(g))
+                    numbers, gradients = found[place[i]]
+                    if len(numbers):
+                        given[i] += len(numbers)
+                        coordinates[i].note(jacobians[i], numbers + (pullbacks - first), gradients)
+                pullbacks += len(vectors)
         except RuleError as error:
             return Claimed({}, frozenset(), (broken(error, problem),), pullbacks + 1, {})
     missing = frozenset(i for i, count in given.items() if count == 0 and outputs.size)

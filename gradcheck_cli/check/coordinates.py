@@ -144,16 +144,13 @@ class Coordinates:
         """What the rule is asked; coordinates with the same (the very same object) share the pullbacks."""
         return EACH_OUTPUT
 
-    def questions(self, outputs: int) -> Iterator[Array]:
-        """Cotangents whose gradients together are the Jacobian: one for each output."""
-        for k in range(outputs):
-            v = np.zeros(outputs)
-            v[k] = 1.0
-            yield v
+    def questions(self, outputs: int, room: int) -> Iterator[Array]:
+        """Cotangents whose gradients together are the Jacobian, (room, outputs) at a time: one for each output."""
+        return ones_at(np.arange(outputs)[:, None], outputs, room)
 
-    def note(self, jacobian: Array, number: int, gradient: Array) -> None:
-        """Write a question's answer into the Jacobian, (outputs, coordinates)."""
-        jacobian[number] = self.project(gradient[None])[0]
+    def note(self, jacobian: Array, numbers: Array, gradients: Array) -> None:
+        """Write the answers, (k, *shape), to the questions of these numbers into the Jacobian, (outputs, coordinates)."""
+        jacobian[numbers] = self.project(gradients)
 
     def combined(self, weights: Array, jacobian: Array) -> Array:
         """The derivatives, as `project` gives them, of the outputs' weighted sum."""
@@ -238,6 +235,14 @@ class Coordinates:
         if self.complex:
             flat = np.ascontiguousarray(flat).view(np.complex128)
         return flat.reshape(len(flat), *self.value.shape)
+
+
+def ones_at(places: Array, size: int, room: int) -> Iterator[Array]:
+    """Vectors that are 1 at the places of a row, (k, places), and 0 elsewhere: (room, size) at a time."""
+    for some in (places[k : k + room] for k in range(0, len(places), room)):
+        vectors = np.zeros((len(some), size))
+        np.put_along_axis(vectors, some, 1.0, axis=1)
+        yield vectors
 
 
 def in_order(numbers: Array, size: int) -> bool:

@@ -19,8 +19,8 @@ DITHER = np.array([1.0136, 0.9371, 1.1717, 0.8793, 1.0739])
 PROBE = np.array([-0.9713, -0.7402, -0.5331, -0.2718, 0.0, 0.2239, 0.4917, 0.7624, 0.9655])
 """Where the noise is probed: nine points, not equispaced, so that no regular error can hide in their fit; the fifth is the
 point itself."""
-LINE, STRAIGHT_TO = [0, 2, 6, 8], 2.0**-2
-"""At these of them it is asked whether a function is straight, in a window of so many scales."""
+STRAIGHT = np.concatenate([sign * 2.0 ** np.array([-14, -11, -8, -5, -3, -2]) for sign in (-0.9713, 0.9655)])
+"""At so many scales to both sides it is asked whether a function is straight: what is finer than one shows at the next."""
 CHUNK_NUMBERS = 1_000_000
 """Perturbed copies are evaluated in chunks of at most so many numbers."""
 FEW_NUMBERS = 2**12
@@ -218,12 +218,12 @@ class Differences:
     def probed(self) -> Array:
         """The outputs at nine points of a line through the point, in the wider window."""
         if self._probed is None:
-            self._probed = self._displaced(self._probes(2.0**-17, self.scale))
+            self._probed = self.displaced(self._probes(2.0**-17, self.scale))
         return self._probed
 
     def far(self) -> Array:
         """The outputs at another point of that line, far from the point: one evaluation."""
-        return self._displaced(self._probes(1.0, self.scale)[:1])
+        return self.displaced(self._probes(1.0, self.scale)[:1])
 
     def _look_wide(self) -> None:
         changes = self._changes(self.probed())
@@ -232,20 +232,20 @@ class Differences:
             cubic = np.abs(SMOOTH.terms[3] @ changes)
         self._cubic = np.where(np.isfinite(cubic), cubic, 0.0)
 
-    def straight(self) -> bool:
-        """Whether no output leaves a straight line by more than 4 times its noise where all coordinates are moved at once, up
-        to 2^-2 scales to both sides: 4 evaluations.
+    def straight(self, rounding: Array) -> bool:
+        """Whether no output leaves a straight line by more than 4 times its noise, or a rounding if that is more, where all
+        coordinates are moved at once, up to 2^-2 scales to both sides: 12 evaluations.
         """
-        t = PROBE[LINE, None]
+        t = STRAIGHT[:, None]
         with np.errstate(all="ignore"):
-            changes = self._displaced(self._probes(STRAIGHT_TO, self.scale)[LINE]) - self.f0
+            changes = self.displaced(self._on_a_line(STRAIGHT, self.scale)) - self.f0
             bent = np.abs(changes - t * (np.sum(t * changes, axis=0) / np.sum(t * t)))
-            return bool(np.all(bent <= 4 * self.wide_noise()))
+            return bool(np.all(bent <= 4 * np.maximum(self.wide_noise(), rounding)))
 
     def noise(self) -> Noise:
         """The noise of each output, measured once: 18 evaluations."""
         if self._noise is None:
-            narrow = self._changes(self._displaced(self._probes(2.0**-32, self.own_scale())))
+            narrow = self._changes(self.displaced(self._probes(2.0**-32, self.own_scale())))
             found = (self._at_least(residual_noise(narrow, model)) for model in (SMOOTH, KINKED))
             self._noise = Noise(self.wide_noise(), *found)
         return self._noise
@@ -262,15 +262,19 @@ class Differences:
 
     def _probes(self, window: float, scale: Array) -> Array:
         """Displacements to nine points of a random line through the point."""
+        return self._on_a_line(window * PROBE, scale)
+
+    def _on_a_line(self, t: Array, scale: Array) -> Array:
+        """Displacements to points of that line."""
         direction = scale * _line(self.coordinates.size)
         if self.coordinates.bounds is not None:
             low, high = self.coordinates.bounds
             reach = np.minimum(self.coordinates.x - low, high - self.coordinates.x)
-            direction = np.where(reach < window * np.abs(direction), 0.0, direction)
-        probes: Array = PROBE[:, None] * window * direction
-        return probes
+            direction = np.where(reach < np.abs(t).max() * np.abs(direction), 0.0, direction)
+        found: Array = t[:, None] * direction
+        return found
 
-    def _displaced(self, steps: Array) -> Array:
+    def displaced(self, steps: Array) -> Array:
         """The values with all coordinates moved: (k, size) -> (k, outputs)."""
         return np.concatenate([self.values_at(self.coordinates.displaced(steps[part])) for part in self._chunks(len(steps))])
 

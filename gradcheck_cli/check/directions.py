@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.coordinates import Coordinates, ones_at
 
 Array = np.ndarray[Any, Any]
 PARTS = 64
@@ -127,9 +127,10 @@ class Directions(Coordinates):
         """The combinations of outputs."""
         return self.rows
 
-    def questions(self, outputs: int) -> Iterator[Array]:
+    def questions(self, outputs: int, room: int) -> Iterator[Array]:
         """The combinations of outputs."""
-        yield from map(self.rows.spread, np.eye(len(self.rows)))
+        parts = np.eye(len(self.rows))
+        return (self.rows.spread(parts[k : k + room]) for k in range(0, len(parts), room))
 
     def project(self, gradients: Array) -> Array:
         """Directional derivatives: (k, *shape) -> (k, directions)."""
@@ -175,12 +176,9 @@ class Part(Coordinates):
         """Questions of its own."""
         return self
 
-    def questions(self, outputs: int) -> Iterator[Array]:
+    def questions(self, outputs: int, room: int) -> Iterator[Array]:
         """The outputs that are seen."""
-        for k in self.seen:
-            v = np.zeros(outputs)
-            v[k] = 1.0
-            yield v
+        return ones_at(self.seen[:, None], outputs, room)
 
     def row(self, k: int) -> int | None:
         """The output's number."""

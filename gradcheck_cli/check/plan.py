@@ -66,7 +66,7 @@ def foresee(problem: Problem) -> list[Foreseen]:
     contract = KNOWN if planner.structure.linear else CONTRACT
     for i, c in planner.plan().coordinates.items():
         at_once = min(2 * c.size + 1, copies_at_once(c.flat.size, outputs.size))
-        backwards = sum(1 for _ in c.questions(outputs.size)) + contract
+        backwards = sum(map(len, c.questions(outputs.size, 1))) + contract
         size = 8 * at_once * max(c.flat.size, outputs.size)
         found.append(Foreseen(problem.inputs[i].name, c.described(outputs.size), 2 * c.size + PROBES, backwards, size))
     return found

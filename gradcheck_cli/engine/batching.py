@@ -53,15 +53,27 @@ class Batched(Lifted):
 
     def apply(self, op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run `op` on all copies; called by the op itself."""
-        flags = [type(x) is Batched for x in inputs]
+        flags = [isinstance(x, Batched) for x in inputs]
         differ = bool(params) and lifted_among(params.values()) is not None
         if differ:
             y = _one_by_one(op, inputs, params, len(self.array))
         else:
-            y = op.family.batch(op, [x.array if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
+            y = self._run(op, [x.array if b else x for x, b in zip(inputs, flags, strict=True)], flags, params)
         if NOTES.taken is not None:
             NOTES.taken.see(y)
-        return tuple(map(Batched, y)) if isinstance(y, tuple | list) else Batched(y)
+        return tuple(map(type(self), y)) if isinstance(y, tuple | list) else type(self)(y)
+
+    def _run(self, op: Op, inputs: Sequence[Any], flags: Sequence[bool], params: dict[str, Any]) -> Any:
+        return op.family.batch(op, inputs, flags, params)
+
+
+class Cotangents(Batched):
+    """Copies of which nobody asks whether any two are rounded alike."""
+
+    __slots__ = ()
+
+    def _run(self, op: Op, inputs: Sequence[Any], flags: Sequence[bool], params: dict[str, Any]) -> Any:
+        return op.family.batch_at_once(op, inputs, flags, params)
 
 
 def note_loop(op: Op) -> None:
@@ -91,11 +103,11 @@ def batched(function: Callable[..., Any], arrays: Sequence[Any], flags: Sequence
 
 def spread(value: Any, size: int) -> np.ndarray[Any, Any]:
     """A result's array of copies; one that no batched input reached is the same in every copy."""
-    return value.array if type(value) is Batched else np.broadcast_to(value, (size, *np.shape(value)))
+    return value.array if isinstance(value, Batched) else np.broadcast_to(value, (size, *np.shape(value)))
 
 
 def _copy(value: Any, k: int) -> Any:
-    if type(value) is Batched:
+    if isinstance(value, Batched):
         return value.array[k]
     return type(value)(_copy(v, k) for v in value) if isinstance(value, tuple | list) else value
 

@@ -61,6 +61,10 @@ class Family:
             return tuple(np.stack(parts)[:size] for parts in zip(*results, strict=True))
         return np.stack(results)[:size]
 
+    def batch_at_once(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """The same, where it does not matter whether copies that are equal are rounded alike."""
+        return self.batch(op, inputs, batched, params)
+
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """For each input the aligned axes of the first output (of the others too, unless a family says otherwise)."""
         return [()] * len(shapes)
@@ -349,6 +353,15 @@ class MatrixProduct(Stacked):
 
     name = "matrix product"
     linear = "each"
+
+    def batch_at_once(self, op: Op, inputs: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        """Vectors beside one matrix become the rows of a matrix: a product of matrices, of which BLAS rounds each row by where
+        it stands.
+        """
+        a, b = inputs
+        if all(batched) or not np.ndim(a) == np.ndim(b) == 2:
+            return self.batch(op, inputs, batched, params)
+        return op.forward(a, b, **params) if batched[0] else op.forward(b, a.T, **params)
 
     def dependence(self, op: Op, shapes: Sequence[Shape], params: dict[str, Any], outputs: Sequence[Shape]) -> list[Pairs]:
         """As for stacked matrices, and the two outer axes."""
