@@ -14,7 +14,8 @@ from numpy.testing import assert_allclose
 from gradcheck_cli.check import check as checking
 from gradcheck_cli.check import differences, engine_problem
 from gradcheck_cli.check.claimed import Outputs, asked
-from gradcheck_cli.check.contract import FACTORS, dense_cotangent
+from gradcheck_cli.check.contract import FACTORS
+from gradcheck_cli.check.dense import dense_cotangent
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.engine.backward import grad_of_copies
 from gradcheck_cli.errors import RuleError, SpecError

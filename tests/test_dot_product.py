@@ -14,8 +14,8 @@ from gradcheck_cli import Function, Tensor, ops, verify
 from gradcheck_cli.check import dot_product
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.comparison import Judged
-from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
 from gradcheck_cli.check.coordinates import Coordinates
+from gradcheck_cli.check.dense import dense_cotangent, dense_tangent
 from gradcheck_cli.check.engine_problem import tensor_problem
 from gradcheck_cli.check.problem import Input
 from gradcheck_cli.check.verdict import Tolerance, Verdict

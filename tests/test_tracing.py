@@ -16,7 +16,7 @@ from op_cases import OPS, Case, as_tuple, cases, generator
 
 from gradcheck_cli import ops
 from gradcheck_cli.check.claimed import Outputs
-from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.dense import dense_cotangent
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.structure import Structure
 from gradcheck_cli.engine.ops.define import CompositeOp

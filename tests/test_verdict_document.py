@@ -11,7 +11,7 @@ import pytest
 from documents import ROOT, check_in_order, check_part
 
 from gradcheck_cli import verify
-from gradcheck_cli.check import blocks, check, contract, differences, directions, plan, tolerances
+from gradcheck_cli.check import blocks, check, contract, dense, differences, directions, plan, sums, tolerances
 from gradcheck_cli.check.findings import CODES
 from gradcheck_cli.check.verdict import judge
 
@@ -49,7 +49,7 @@ def test_numbers_in_the_text_are_those_of_the_code():
     assert contract.FAR_FACTORS == (2.0**40, 2.0**-34)
     assert "| 2^40 g, 2^-34 g |" in TEXT
     assert contract.FAR_DIGITS == 1e-3
-    assert (contract.ADDITIVITY["float64"], contract.ADDITIVITY["float32"]) == (1e-10, 1e-4)
+    assert (sums.ADDITIVITY["float64"], sums.ADDITIVITY["float32"]) == (1e-10, 1e-4)
     assert check.FLOAT32_RTOL == 1e-4
     assert plan.DENSE_ENTRIES == 2**18
     assert f"{blocks.FULL_ENTRIES:,} entries" in TEXT
@@ -57,7 +57,7 @@ def test_numbers_in_the_text_are_those_of_the_code():
     assert directions.PARTS == 64
     assert f"{directions.LARGEST / directions.SMALLEST:.0f} rtol sqrt(B)" in ONE_LINE
     assert len(differences.PROBE) == 9
-    cotangent = np.abs(contract.dense_cotangent(1000))
+    cotangent = np.abs(dense.dense_cotangent(1000))
     assert 0.5 <= cotangent.min() < cotangent.max() <= 1.5
     assert len(set(cotangent)) == 1000
 

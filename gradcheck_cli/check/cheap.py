@@ -154,14 +154,17 @@ class CheapTest:
         with np.errstate(all="ignore"):
             good = half * (scale * 2 / SHARE) >= np.where(calm, least, np.inf)
             good &= pattern
-            self._settle(np.arange(len(self.a)), good, self.a + off / scale, half)
+            np.copyto(self.numeric, self.a + off / scale, where=good)
+        np.copyto(self.bound, half, where=good)
+        self.settled[:] = good
+        if good.all():
+            return
+        self.hopeless = pattern & (np.count_nonzero(good, axis=0) * 2 > terms)
         zero = ~pattern
         columns = np.flatnonzero((good | zero).all(axis=1))
         if len(columns) and zero.any():
-            still = self._still_together(columns)
-            self.settled[still] = True
-            self.numeric[still], self.bound[still] = (np.where(zero[still], 0.0, x[still]) for x in (self.numeric, self.bound))
-        self.hopeless = pattern & (np.count_nonzero(good, axis=0) * 2 > terms)
+            still = zero & self._still_together(columns)[:, None]
+            self.settled[still], self.numeric[still], self.bound[still] = True, 0.0, 0.0
 
     def _half(self, a: Array) -> Array:
         """Half of the tolerance of claims."""

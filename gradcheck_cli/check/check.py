@@ -12,9 +12,10 @@ from gradcheck_cli.check.blocks import FULL_ENTRIES, Grouped
 from gradcheck_cli.check.claimed import Claimed, Outputs, RowSizes, broken, claimed_jacobians
 from gradcheck_cli.check.comparison import Comparison, Judged
 from gradcheck_cli.check.constant_rule import check_elsewhere, use_before
-from gradcheck_cli.check.contract import adds_up, check_linearity, dense_cotangent
+from gradcheck_cli.check.contract import adds_up, check_linearity
 from gradcheck_cli.check.coordinates import WIDER, Coordinates, wide
 from gradcheck_cli.check.degenerate import degenerate
+from gradcheck_cli.check.dense import dense_cotangent
 from gradcheck_cli.check.differences import Differences, Evaluator
 from gradcheck_cli.check.directions import Directions, Part
 from gradcheck_cli.check.findings import CODES, DIAGNOSED, Finding

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs, broken
-from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
 from gradcheck_cli.check.coordinates import Coordinates, as_real, golden, scale_of
+from gradcheck_cli.check.dense import dense_cotangent, dense_tangent
 from gradcheck_cli.check.differences import EPS
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Input, Problem, Pulled

@@ -22,8 +22,8 @@ import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.comparison import Judged
-from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
 from gradcheck_cli.check.coordinates import Coordinates, as_real, wide
+from gradcheck_cli.check.dense import dense_cotangent, dense_tangent
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.stability import SHAKES, nudged
 from gradcheck_cli.check.verdict import KINKS, Tolerance, Verdict, among

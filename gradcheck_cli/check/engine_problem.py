@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
-from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.dense import dense_cotangent
 from gradcheck_cli.check.differences import LOST, copies_at_once
 from gradcheck_cli.check.problem import ForwardError, Input, Problem, Pulled, Settings
 from gradcheck_cli.engine.backward import grad, grad_of_copies, grad_of_lifted, made_of_ops

@@ -8,22 +8,15 @@ import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
 from gradcheck_cli.check.comparison import Judged
-from gradcheck_cli.check.contract import (
-    ADDITIVITY,
-    FACTORS,
-    FLOOR,
-    broken_scaling,
-    dense_cotangent,
-    dense_tangent,
-    nonzero,
-    unit_of,
-)
+from gradcheck_cli.check.contract import FACTORS, broken_scaling, nonzero
 from gradcheck_cli.check.coordinates import WIDER, Array, Coordinates, scale_of
+from gradcheck_cli.check.dense import dense_cotangent, dense_tangent
 from gradcheck_cli.check.differences import outputs_as_real
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem
 from gradcheck_cli.check.stability import MARGIN, changes_of
 from gradcheck_cli.check.summary import at, place_of
+from gradcheck_cli.check.sums import ADDITIVITY, FLOOR, unit_of
 from gradcheck_cli.check.verdict import FAILING, KINKS, UNDECIDED, Tolerance, Verdict, among
 
 

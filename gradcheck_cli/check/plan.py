@@ -10,8 +10,8 @@ import numpy as np
 from gradcheck_cli.check import directions
 from gradcheck_cli.check.blocks import FULL_ENTRIES, Blocks, Claim, Grouped, culprit, place_shape, strays
 from gradcheck_cli.check.claimed import Outputs
-from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.coordinates import Coordinates, scale_of, wide
+from gradcheck_cli.check.dense import dense_cotangent
 from gradcheck_cli.check.differences import Differences, Evaluator, copies_at_once
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.check.structure import Structure

@@ -9,10 +9,11 @@ import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs, broken
 from gradcheck_cli.check.constant_rule import AFTER, BEFORE, used_at
-from gradcheck_cli.check.contract import FLOOR, dense_cotangent, unit_of
 from gradcheck_cli.check.coordinates import WIDER
+from gradcheck_cli.check.dense import dense_cotangent
 from gradcheck_cli.check.findings import Finding
 from gradcheck_cli.check.problem import Problem, Pulled
+from gradcheck_cli.check.sums import FLOOR, unit_of
 from gradcheck_cli.errors import RuleError
 
 Array = np.ndarray[Any, Any]

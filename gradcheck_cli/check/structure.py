@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
-from gradcheck_cli.check.contract import dense_cotangent
+from gradcheck_cli.check.dense import dense_cotangent
 from gradcheck_cli.check.problem import Problem, Pulled
 from gradcheck_cli.engine.tracing import Traced
 

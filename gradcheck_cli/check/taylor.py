@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
+from gradcheck_cli.check.dense import dense_cotangent, dense_tangent
 from gradcheck_cli.check.differences import Differences
 
 Array = np.ndarray[Any, Any]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcheck_cli.check.check import FLOAT32_RTOL, check
-from gradcheck_cli.check.contract import dense_cotangent
 from gradcheck_cli.check.coordinates import WIDER, Coordinates
 from gradcheck_cli.check.corruptions import gradients_at
+from gradcheck_cli.check.dense import dense_cotangent
 from gradcheck_cli.check.problem import Input, Problem, Settings
 from gradcheck_cli.check.result import CheckResult, InputResult
 from gradcheck_cli.check.verdict import KINKS, UNDECIDED

@@ -91,7 +91,7 @@ def _load(spec: InputSpec, folder: str) -> Array:
         raise _no_array(spec, error) from None
     if value.dtype.kind == "c" and not spec.dtype.startswith("complex"):
         raise _wrong(spec, f"the file of input '{spec.name}' holds complex numbers; say `dtype: complex128`")
-    return np.asarray(value).astype(spec.dtype)
+    return np.asarray(value).astype(spec.dtype, copy=False)
 
 
 def _header(spec: InputSpec, file: Any) -> tuple[tuple[int, ...], Any]:

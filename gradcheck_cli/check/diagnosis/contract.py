@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.claimed import Outputs
-from gradcheck_cli.check.contract import dense_cotangent, dense_tangent
 from gradcheck_cli.check.coordinates import Coordinates, as_real, scale_of
+from gradcheck_cli.check.dense import dense_cotangent, dense_tangent
 from gradcheck_cli.check.diagnosis.cause import Diagnosis
 from gradcheck_cli.check.diagnosis.elsewhere import directional
 from gradcheck_cli.check.problem import Problem, Pulled
