@@ -161,6 +161,22 @@ def test_at_an_inflection_point(k, error, x):
     assert judged(lambda x: np.sin(k * x), x, lambda g, x: g * k * np.cos(k * x) * factor).verdict == "fail"
 
 
+@pytest.mark.parametrize("k", [1.0, 4.0, 40.0])
+@pytest.mark.parametrize("c", [33.0, 33.75, 34.5, 35.25])
+def test_a_forward_that_stands_still_as_larger_numbers_on_the_way_do(k, c):
+    """The logarithm of a number that rounding keeps at 1.001: the value is 1e-3, the rounding that of 1."""
+
+    def rule(g: Any, x: Any) -> Any:
+        u = np.exp(-(c + k * x))
+        return g * k * u / (1 + u) ** 2 / (1 / (1 + u) + 1e-3)
+
+    def forward(x: Any) -> Any:
+        return np.log(np.abs(1 / (1 + np.exp(-(c + k * x)))) + 1e-3)
+
+    assert judged(forward, [0.03], rule).verdict != "fail"
+    assert judged(forward, [0.03], lambda g, x: 1e3 * rule(g, x)).verdict == "fail"
+
+
 @pytest.mark.parametrize("n", [4, 12, 30])
 @pytest.mark.parametrize("seed", range(4))
 def test_what_rounding_leaves_of_larger_terms_is_no_error(n, seed):

@@ -158,8 +158,8 @@ def judge(
         disagree &= ~off_the_curve(slopes, found, f)
         disagree &= np.isfinite(a) & (error > reach + E)
         disagree &= ~(started_flat & (np.abs(a) <= flat_bound)) & high & seconded & ~still_growing(slopes, f)
-        # A forward that never moves, or not before a kink, has slope 0 to within the rounding of its longest flat step.
-        disagree |= all_flat & (np.abs(a) > flat_bound + tol) & high & (np.abs(a) > negligible)
+        # A forward that never moves, or not before a kink, has slope 0 to within the rounding of its longest flat step: of its
+        # value, and of a few times that where larger numbers on the way to it were rounded.
         hidden = np.count_nonzero(beside <= np.abs(a) / MARGIN, axis=0) >= SEEN
         surely = all_flat | flat_up_to_a_kink(slopes, f, surely=True)
         disagree |= surely & (np.abs(a) > MARGIN * flat_bound) & high & ~hidden & (np.abs(a) > negligible)
