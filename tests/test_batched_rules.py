@@ -17,7 +17,7 @@ from gradcheck_cli.check.claimed import Outputs, asked
 from gradcheck_cli.check.contract import FACTORS
 from gradcheck_cli.check.dense import dense_cotangent
 from gradcheck_cli.check.problem import Problem
-from gradcheck_cli.engine.backward import grad_of_copies
+from gradcheck_cli.engine.backward import MANY, grad_of_copies
 from gradcheck_cli.errors import RuleError, SpecError
 from gradcheck_cli.planning import plan
 from gradcheck_cli.selection import Selection
@@ -53,7 +53,10 @@ def test_together_is_one_by_one(path: str) -> None:
         vectors = [v, np.ones(len(v)), 0 * v, FACTORS[0] * v, np.eye(1, len(v))[0]]
         if pulled.many is None:
             continue
-        for one, other in zip(asked(pulled, outputs, vectors), asked(pulled.one_by_one(), outputs, vectors), strict=True):
+        others = np.random.default_rng(0).standard_normal((MANY, outputs.size))
+        many = asked(pulled, outputs, [*vectors, *others])[: len(vectors)]
+        alone = asked(pulled.one_by_one(), outputs, vectors)
+        for one, other in zip([*asked(pulled, outputs, vectors), *many], [*alone, *alone], strict=True):
             compared += 1
             for a, b in zip(one, other, strict=True):
                 assert (a is None) == (b is None)

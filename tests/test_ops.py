@@ -15,7 +15,7 @@ from op_cases import DIFFERENTIABLE, OPS, OTHERS, Case, cases, generator, narrow
 from second_order import check_second_order
 
 from gradcheck_cli.engine import Tensor, grad, jvp
-from gradcheck_cli.engine.backward import grad_of_copies, made_of_ops
+from gradcheck_cli.engine.backward import MANY, grad_of_copies, made_of_ops
 from gradcheck_cli.engine.batching import batched
 from gradcheck_cli.engine.op import Op
 from gradcheck_cli.engine.ops.define import CompositeOp
@@ -193,18 +193,19 @@ def test_on_a_batch_axis(name: str) -> None:
 
 
 @differentiable
-def test_pulling_back_copies(name: str) -> None:
-    """Three cotangents at once, against one after the other."""
+@pytest.mark.parametrize("copies", [3, MANY])
+def test_pulling_back_copies(name: str, copies: int) -> None:
+    """A few cotangents at once, and many, against one after the other."""
     rng = generator(name, "cotangents")
     for text in [*OPS[name].calls, *(c.text for c in narrowed(name))]:
         case = Case(OPS[name], text, generator(name))
         inputs = [Tensor(x, i in case.smooth) for i, x in enumerate(case.arrays)]
         outputs = [y for y in case.run(*inputs) if isinstance(y, Tensor) and y.requires_grad]
         wanted = [inputs[i] for i in case.smooth]
-        gs = [rng.normal(size=(3, *y.shape)).astype(y.dtype) for y in outputs]
+        gs = [rng.normal(size=(copies, *y.shape)).astype(y.dtype) for y in outputs]
         assert made_of_ops(outputs)
         together = grad_of_copies(outputs, wanted, gs)
-        for k in range(3):
+        for k in (0, 1, copies - 1):
             alone = grad(outputs, wanted, [g[k] for g in gs], retain_graph=True, allow_unused=True)
             for one, three in zip(alone, together, strict=True):
                 assert (one is None) == (three is None), case
