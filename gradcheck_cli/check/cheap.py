@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck_cli.check.blocks import uneven
-from gradcheck_cli.check.differences import EPS, PIECE, Differences, Look, central, quotients
+from gradcheck_cli.check.differences import PIECE, Differences, Look, central, quotients
 from gradcheck_cli.check.together import cover, groups
 from gradcheck_cli.check.verdict import Tolerance
 
@@ -23,8 +23,6 @@ RUNGS = ((-17,), (-11, -9), (-9, -7))
 asks for longer steps."""
 MANY = 16
 """All columns are moved at once where an output depends on so many of them at least."""
-ROUNDED = 8
-"""Rounding is no more than so many of a sum's terms together; probes give four times its rms, and twice for one term."""
 SHORTEST = 2.0 ** np.array([[rung[0]] for rung in RUNGS])
 """The shorter step of each."""
 MISSED = 0.01
@@ -138,21 +136,17 @@ class CheapTest:
 
         What is then left of a row that is resolved is too small for any step of this test, and is for the ladder.
         """
-        from gradcheck_cli.check.mixture import EXPONENTS, SHARE, STRAIGHT, evaluations, resolution
+        from gradcheck_cli.check.mixture import SHARE, resolution
 
         pattern = self.a != 0
         terms = np.count_nonzero(pattern, axis=0)
-        if np.max(terms) < MANY:
+        found = resolution(self.a, self.d, self.sigma, self.tol.rtol, int(np.max(terms))) if np.max(terms) >= MANY else None
+        if found is None:
             return
-        rounding = EPS * (np.abs(self.d.f0) + self.d.scale @ np.abs(self.a))
-        calm = self.sigma <= ROUNDED * rounding
-        exponents = STRAIGHT if calm.all() and self.d.straight(rounding) else EXPONENTS
-        if 2 * np.max(terms) <= evaluations(exponents):
-            return
-        off, least = resolution(self.a, self.d, self.sigma, self.tol.rtol, exponents)
+        off, least = found
         half, scale = self._half(self.a), self.d.scale[:, None]
         with np.errstate(all="ignore"):
-            good = half * (scale * 2 / SHARE) >= np.where(calm, least, np.inf)
+            good = half * (scale * 2 / SHARE) >= least
             good &= pattern
             np.copyto(self.numeric, self.a + off / scale, where=good)
         np.copyto(self.bound, half, where=good)

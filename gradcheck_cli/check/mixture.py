@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.check.coordinates import kept
-from gradcheck_cli.check.differences import DITHER, PIECE, Differences
+from gradcheck_cli.check.differences import DITHER, EPS, PIECE, Differences
 from gradcheck_cli.check.ladder import neville
 
 Array = np.ndarray[Any, Any]
@@ -31,19 +31,15 @@ BENDS = 4
 """At so many of them it is asked whether the slopes to both sides are the same."""
 SHARE = 4
 """An entry is accepted where its row is resolved to tol |a_ij| s_j / SHARE: half of what an error of tol puts it off by."""
+ROUNDED = 8
+"""Rounding is no more than so many of a sum's terms together; probes give four times its rms, and twice for one term."""
 SHOWN = 0.5
 """Noise that may stay unseen, in units of sigma, which is four times its rms."""
 
 
-def evaluations(exponents: tuple[int, ...]) -> int:
-    """How many it takes."""
-    return 2 * DIRECTIONS * len(exponents)
-
-
-def resolution(
-    a: Array, d: Differences, sigma: Array, rtol: float, exponents: tuple[int, ...] = EXPONENTS
-) -> tuple[Array, Array]:
-    """For each output r(0) in the first direction, and what it can be in any, (outputs,); infinite or NaN: not known.
+def resolution(a: Array, d: Differences, sigma: Array, rtol: float, terms: int) -> tuple[Array, Array] | None:
+    """For each output r(0) in the first direction, and what it can be in any, (outputs,); infinite or NaN: not known. None where
+    that takes as many evaluations as the columns would one by one; an output depends on `terms` of them at most.
 
     In one direction it is at most the least, over all extrapolations T of r from some of the steps, the shortest of them h, of
 
@@ -52,7 +48,22 @@ def resolution(
     with T' from one step less; and |r| + SHOWN sigma / h where one step is all. The same is asked of (F - B)/2, half of the
     difference of the slopes to both sides and a series in h: a kink counts where it is more than sqrt(rtol) of the slope, as it
     does at a single column.
+
+    Long steps are for outputs whose noise is what rounding makes of sums of terms as claimed, sigma <= ROUNDED EPS (|f| + sum
+    |a_j| s_j), so that no structure hides in it that is finer than they are.
     """
+    with np.errstate(all="ignore"):
+        rounding = EPS * (np.abs(d.f0) + d.scale @ np.abs(a))
+        calm = sigma <= ROUNDED * rounding
+    exponents = STRAIGHT if calm.all() and d.straight(rounding) else EXPONENTS
+    if terms <= DIRECTIONS * len(exponents):
+        return None
+    first, most = _sums_of_rows(a, d, sigma, rtol, exponents)
+    return first, np.where(calm, most, np.inf)
+
+
+def _sums_of_rows(a: Array, d: Differences, sigma: Array, rtol: float, exponents: tuple[int, ...]) -> tuple[Array, Array]:
+    """The same from these steps, whatever the noise."""
     h = np.array([DITHER[e % 5] * 2.0**e for e in exponents])
     directions = _weights(len(a)) * d.scale
     steps = (h[:, None] * [1.0, -1.0])[..., None, None] * directions
@@ -67,26 +78,29 @@ def resolution(
             r = (forward + backward) / 2 - claimed[:, some]
             bend = (forward[:BENDS] - backward[:BENDS]) / 2
             noise = SHOWN * sigma[some] / h[:, None]
-            off = np.maximum(_at_zero(r, noise, h**2), np.sqrt(rtol) * _at_zero(bend, noise[:BENDS], h[:BENDS]))
+            off, at_zero = _at_zero(r, noise, h**2)
+            np.maximum(off, np.sqrt(rtol) * _at_zero(bend, noise[:BENDS], h[:BENDS])[0], out=off)
             most[some] = off.max(axis=0)
-            first[some] = np.clip(r[0, 0], -most[some], most[some])
+            first[some] = np.clip(at_zero[0], -most[some], most[some])
     return first, most
 
 
-def _at_zero(r: Array, noise: Array, z: Array) -> Array:
-    """What |r|, (steps, directions, outputs), a series in z, can be at z = 0 by the extrapolation that leaves the least."""
+def _at_zero(r: Array, noise: Array, z: Array) -> tuple[Array, Array]:
+    """What |r|, (steps, directions, outputs), a series in z, can be at z = 0 by the extrapolation that leaves the least; and
+    what the extrapolation from all steps but the shortest makes of it.
+    """
     if len(z) == 1:
-        alone: Array = np.abs(r[0]) + noise[0]
-        return alone
+        return np.abs(r[0]) + noise[0], r[0]
     unsaid = _unexplained(np.abs(r), noise, z)
     unsaid += noise[:, None]
     least = np.full(r.shape[1:], np.inf)
-    for before, T in pairwise(neville(z[:, None, None], r)):
+    table = neville(z[:, None, None], r)
+    for before, T in pairwise(table):
         off = np.abs(T - before[:-1])
         off += np.abs(T)
         off += unsaid[: len(T)]
         np.minimum(least, off.min(axis=0), out=least)
-    return least
+    return least, table[-2][-1]
 
 
 def _unexplained(size: Array, noise: Array, z: Array) -> Array:
