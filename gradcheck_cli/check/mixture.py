@@ -38,7 +38,7 @@ SHOWN = 0.5
 
 
 def resolution(a: Array, d: Differences, sigma: Array, rtol: float, terms: int) -> tuple[Array, Array] | None:
-    """For each output r(0) in the first direction, and what it can be in any, (outputs,); infinite or NaN: not known. None where
+    """For each output r(0) in the first direction, and what it can be in any, (outputs,); infinite or NaN: unknown. None where
     that takes as many evaluations as the columns would one by one; an output depends on `terms` of them at most.
 
     In one direction it is at most the least, over all extrapolations T of r from some of the steps, the shortest of them h, of
