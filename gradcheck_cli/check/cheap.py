@@ -148,7 +148,9 @@ class CheapTest:
         with np.errstate(all="ignore"):
             good = half * (scale * 2 / SHARE) >= least
             good &= pattern
-            np.copyto(self.numeric, self.a + off / scale, where=good)
+            D = off * (1 / scale)  # each entry as it would be if it were the only wrong one
+            D += self.a
+        np.copyto(self.numeric, D, where=good)
         np.copyto(self.bound, half, where=good)
         self.settled[:] = good
         if good.all():

@@ -234,13 +234,15 @@ class Differences:
 
     def straight(self, rounding: Array) -> bool:
         """Whether no output leaves a straight line by more than 4 times its noise, or a rounding if that is more, where all
-        coordinates are moved at once, up to 2^-2 scales to both sides: 12 evaluations.
+        coordinates are moved at once, up to 2^-2 scales to both sides: 12 evaluations, and none where the noise's probes bend.
         """
-        t = STRAIGHT[:, None]
+        t, noise = STRAIGHT[:, None], 4 * np.maximum(self.wide_noise(), rounding)
         with np.errstate(all="ignore"):
+            if not np.all(np.abs(SMOOTH.terms[2] @ self._changes(self.probed())) <= 4 * noise):
+                return False
             changes = self.displaced(self._on_a_line(STRAIGHT, self.scale)) - self.f0
             bent = np.abs(changes - t * (np.sum(t * changes, axis=0) / np.sum(t * t)))
-            return bool(np.all(bent <= 4 * np.maximum(self.wide_noise(), rounding)))
+            return bool(np.all(bent <= noise))
 
     def noise(self) -> Noise:
         """The noise of each output, measured once: 18 evaluations."""

@@ -126,7 +126,7 @@ def _largest_errors(a: Array, D: Array, E: Array, settled: Array | None) -> _Lar
             error[left_out], relative[left_out], bound[left_out] = 0.0, -1.0, 0.0
         worst = float(np.fmax.reduce(relative, axis=None))
         if worst > found.relative:
-            place = start * a.shape[1] + int(np.argmax(np.fmax(relative, -1.0)))
+            place = start * a.shape[1] + int(np.argmax(relative == worst))
             found = found._replace(relative=worst, place=place)
         absolute = max(found.absolute, float(np.fmax.reduce(error, axis=None, initial=0.0)))
         found = found._replace(absolute=absolute, bound=max(found.bound, float(bound.max())))

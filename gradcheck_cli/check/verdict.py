@@ -101,7 +101,9 @@ class Tolerance(NamedTuple):
     def of(self, a: Array, D: Array) -> Array:
         """The largest difference that counts as agreement; nothing agrees with a claim that is not finite."""
         tol: Array = np.abs(a) if D is a else np.maximum(np.abs(a), np.abs(D))
-        tol = np.maximum(self.rtol * tol, self.atol)
+        tol *= self.rtol
+        if np.any(self.atol):
+            tol = np.maximum(tol, self.atol)
         return tol if np.isfinite(tol.max(initial=0.0)) else np.where(np.isfinite(a), tol, -np.inf)
 
 
