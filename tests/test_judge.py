@@ -18,7 +18,8 @@ from gradcheck_cli.check.coordinates import Coordinates
 from gradcheck_cli.check.differences import Differences, quotients
 from gradcheck_cli.check.jacobian import decide
 from gradcheck_cli.check.ladder import Slopes, neville, observed_noise
-from gradcheck_cli.check.verdict import FAILING, PASSING, UNDECIDED, Tolerance, Verdict, between, kink_shape
+from gradcheck_cli.check.shapes import kink_shape
+from gradcheck_cli.check.verdict import FAILING, PASSING, UNDECIDED, Tolerance, Verdict, between
 from gradcheck_cli.check.witness import complex_step
 
 AGREE, DISAGREE = Verdict.AGREE, Verdict.DISAGREE

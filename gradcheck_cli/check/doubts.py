@@ -8,7 +8,8 @@ import numpy as np
 
 from gradcheck_cli.check.comparison import Comparison
 from gradcheck_cli.check.differences import EPS
-from gradcheck_cli.check.verdict import WHISPER, Verdict, among, zero_times_infinity
+from gradcheck_cli.check.shapes import WHISPER
+from gradcheck_cli.check.verdict import Verdict, among, zero_times_infinity
 
 Array = np.ndarray[Any, Any]
 FAINT, ABSORBED = 2.0**-10, 2.0**-24

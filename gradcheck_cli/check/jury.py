@@ -11,6 +11,7 @@ from gradcheck_cli.check.cheap import Taken
 from gradcheck_cli.check.comparison import Comparison
 from gradcheck_cli.check.differences import EPS, PIECE, quotients
 from gradcheck_cli.check.ladder import Estimate, Slopes, estimate
+from gradcheck_cli.check.shapes import kink_shape, off_the_line, rest_of, unexplained_noise
 from gradcheck_cli.check.verdict import (
     DEEP,
     FAILING,
@@ -18,11 +19,7 @@ from gradcheck_cli.check.verdict import (
     Verdict,
     among,
     at_kinks,
-    flat_up_to_a_kink,
     judge,
-    kink_shape,
-    off_the_line,
-    unexplained_noise,
 )
 
 Array = np.ndarray[Any, Any]
@@ -126,25 +123,19 @@ class Jury:
         slack = (rounding + 16 * EPS * self.c.sizes.change[output]) / s
         tol = self.c.tol._replace(atol=np.maximum(self.c.tol.atol, 16 * self.c.tol.unit * self.c.sizes.change[output] / s))
         found = estimate(slopes, f, x, sigma, rounding, slack)
-        magnitude = np.maximum(np.abs(f), d.coordinates.largest)
-        still = np.logical_and.accumulate(slopes.flat, axis=0)  # not where it has come to rest again
-        longest_flat = np.max(np.where(still, slopes.h, 0.0), axis=0)
-        with np.errstate(all="ignore"):
-            flat_bound = np.where(longest_flat > 0, 2 * EPS * magnitude / longest_flat, 0.0)
+        rest = rest_of(slopes, f, np.maximum(np.abs(f), d.coordinates.largest))
         deep = slopes.exponents[0] <= DEEP
         with np.errstate(all="ignore"):
             apart = np.abs(a - found.D) > found.E
         # What lies within the bound needs no kink to explain it.
         reach = self._half_jump(group, slopes, f, x, sigma, rounding) if apart.any() else np.zeros(f.shape)
         negligible = 16 * EPS * np.maximum(self.c.sizes.change[output], np.abs(f)) / s
-        verdict = judge(a, slopes, found, flat_bound, f, tol, deep, group.exponents[-1] >= HIGH, negligible, reach)
-        D, E = found.D, found.E
-        flat = np.all(slopes.flat, axis=0) | flat_up_to_a_kink(slopes, f)
-        D, E = np.where(flat, 0.0, D), np.where(flat, flat_bound, E)
+        verdict = judge(a, slopes, found, rest, f, tol, deep, group.exponents[-1] >= HIGH, negligible, reach)
+        D, E = np.where(rest.flat, 0.0, found.D), np.where(rest.flat, rest.bound, found.E)
         kinks = kink_shape(slopes, f, beside_kink)
         kink, jump = kinks.kink, kinks.jump
         if deep:
-            verdict[kink] = at_kinks(a, kinks, flat_bound)[kink]
+            verdict[kink] = at_kinks(a, kinks, rest.bound)[kink]
             D, E = np.where(kink, kinks.D, D), np.where(kink, kinks.asym, E)
             verdict[jump & (0.1 * np.abs(D) < E) & (verdict == Verdict.UNSETTLED)] = Verdict.NEAR_KINK
         else:
