@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from gradcheck_cli import verify
 from gradcheck_cli.check import cheap, mixture
 from gradcheck_cli.check.differences import Differences
 from gradcheck_cli.check.result import InputResult
+from gradcheck_cli.check.together import cover
 from gradcheck_cli.check.verdict import Verdict
 
 N = 70
@@ -253,3 +256,86 @@ def test_what_is_not_finite_is_left_to_others():
     found = judged(f, exact, x)
     assert found.verdict != "fail"
     assert np.all(np.delete(found.verdicts, 5, axis=0) == Verdict.AGREE)
+
+
+# Found by hostile trials.
+
+
+@pytest.mark.parametrize(("n", "m"), [(16, 1), (17, 1), (40, 8), (100, 100)])
+@pytest.mark.parametrize("bent", [False, True])
+def test_what_is_missing(n, m, bent):
+    """One entry, or one column, that the rule forgets."""
+    matrix, x = np.random.default_rng(0).normal(size=(m, n)), np.random.default_rng(1).uniform(0.5, 1.5, n)
+    factor = (1 - np.tanh(matrix @ x / n) ** 2)[:, None] if bent else 1.0
+
+    def f(x: Any) -> Any:
+        return n * np.tanh(matrix @ x / n) if bent else matrix @ x
+
+    assert judged(f, factor * matrix, x).verdict == "pass"
+    for rows, count in ((0, 1), (slice(None), m)):
+        other = matrix.copy()
+        other[rows, 3] = 0.0
+        found = judged(f, factor * other, x)
+        assert (found.verdict, found.wrong) == ("fail", count)
+
+
+@pytest.mark.parametrize(("lag", "i", "k"), [(55, 63, 4), (89, 9, 5), (89, 27, 4), (89, 72, 5)])
+@pytest.mark.parametrize("height", [1e-4, 1e-5])
+def test_structure_that_a_line_hardly_sees(lag, i, k, height):
+    """The difference of two columns that nearly move alike along the line on which it is asked what is straight."""
+    n, x = 200, np.random.default_rng(0).uniform(1, 1.9, 200)
+    j = i + lag
+
+    def f(y: Any) -> Any:
+        z = (y[i] - x[i]) - (y[j] - x[j])
+        return np.array([np.sum(y) + height * z * np.exp(-((z / 2.0**-k) ** 2))])
+
+    exact = np.ones((1, n))
+    exact[0, [i, j]] += [height, -height]
+    assert judged(f, np.ones((1, n)), x).verdict != "pass"
+    assert judged(f, exact, x).verdict == "pass"
+
+
+@pytest.mark.parametrize(("share", "error"), [(1e-5, 3e-6), (1e-6, 1e-5), (1e-6, 3e-6)])
+def test_structure_in_a_ball(share, error):
+    """Where many columns are moved, a ball is left sooner than where one is."""
+    n, rng = 200, np.random.default_rng(0)
+    x, c = rng.uniform(1, 1.9, n), rng.uniform(0.5, 1.5, n)
+    c[3] = 0.0
+    slope = share * np.sum(c * x)
+
+    def f(x0: Any) -> Any:
+        y = x0 - x
+        inside = max(0.0, 1 - (y @ y) / 2.0**-12) ** 3
+        return np.array([np.sum(c * x0 * x0) / 2 + slope * x0[3] + error * slope * y[3] * inside])
+
+    claimed = (c * x)[None]
+    claimed[0, 3] = slope
+    assert judged(f, claimed, x).verdict != "pass"
+    claimed[0, 3] = slope * (1 + error)
+    assert judged(f, claimed, x).verdict != "fail"
+
+
+def means_of_squares(n: int) -> tuple[Callable[[Any], Any], Any, Any]:
+    x, t = np.random.default_rng(n).normal(size=(2, n))
+    return (lambda y: np.mean((y - t) ** 2)), 2 * (x - t)[None] / n, x
+
+
+def test_a_loss_takes_fewer_evaluations_than_it_has_inputs():
+    f, exact, x = means_of_squares(3000)
+    (found,) = verify(f, [x], backward=lambda g, x: g * exact[0]).checks
+    assert found.verdict == "pass"
+    assert found.forward_evaluations < 600
+    exact[0, 7] *= 1 + 1e-5
+    (found,) = verify(f, [x], backward=lambda g, x: g * exact[0]).checks
+    assert wrong(found.inputs[0]) == [(0, 7)]
+    assert found.forward_evaluations < 3000
+
+
+@settings(max_examples=200, deadline=None)
+@given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=8)))
+def test_every_claimed_zero_is_covered(pattern):
+    """Some set holds its column and none on which its output depends."""
+    sets = cover(pattern)
+    for column, output in np.argwhere(~pattern):
+        assert any(some[column] and not np.any(some & pattern[:, output]) for some in sets)

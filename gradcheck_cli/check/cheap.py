@@ -25,6 +25,8 @@ MANY = 16
 """All columns are moved at once where an output depends on so many of them at least."""
 SHORTEST = 2.0 ** np.array([[rung[0]] for rung in RUNGS])
 """The shorter step of each."""
+STEPS = 4
+"""What is left of a column is worth so many evaluations: the ladder takes ten and more."""
 MISSED = 0.01
 """The part of a column's entries for whose sake alone no longer steps are taken: the ladder settles them."""
 SAMPLE = 512
@@ -132,33 +134,67 @@ class CheapTest:
 
     def _as_wholes(self) -> None:
         """Accept entries whose tolerance shows in the sum of their row, where each depends on many columns; and the claimed
-        zeros of columns that have nothing else left, if they are some.
+        zeros of columns that have nothing else left.
 
-        What is then left of a row that is resolved is too small for any step of this test, and is for the ladder.
+        Sums are of all columns first, and then of those that are left, in halves where they are many, as long as that helps and
+        takes half of what single columns would. What is left of a row that is mostly settled, and too loud for this test's
+        steps, is for the ladder.
         """
-        from gradcheck_cli.check.mixture import SHARE, resolution
+        from gradcheck_cli.check.mixture import NEXT, Mixture, evaluations
 
         pattern = self.a != 0
         terms = np.count_nonzero(pattern, axis=0)
-        found = resolution(self.a, self.d, self.sigma, self.tol.rtol, int(np.max(terms))) if np.max(terms) >= MANY else None
-        if found is None:
+        if np.max(terms) < MANY:
             return
-        off, least = found
-        half, scale = self._half(self.a), self.d.scale[:, None]
+        mixture = Mixture(self.a, self.d, self.sigma, self.tol.rtol)
+        sets, exponents, most = [np.arange(len(self.a))], mixture.first, int(np.max(terms))
+        while sets and evaluations(exponents) * len(sets) <= most:
+            before = np.count_nonzero(self.settled)
+            for columns in sets:
+                self._resolved(columns, *mixture.resolve(columns, exponents))
+            if len(sets) > 1 and np.count_nonzero(self.settled) == before:
+                break
+            sets, exponents = self._halved(sets, mixture.calm), NEXT
+            most = STEPS * sum(map(len, sets)) // 2
+        if not self.settled.all():
+            with np.errstate(all="ignore"):
+                loud = self.sigma > 0.8 * SHORTEST[-1] * self.d.scale[:, None] * self._half(self.a)
+            self.hopeless = pattern & loud & (np.count_nonzero(self.settled, axis=0) * 2 > terms)
+            self._zeros(pattern)
+
+    def _left(self, outputs: Array) -> Array:
+        """Whether a column has entries left, for some of the outputs."""
+        found: Array = ((self.a != 0) & ~self.settled)[:, outputs].any(axis=1)
+        return found
+
+    def _halved(self, sets: list[Array], outputs: Array) -> list[Array]:
+        """What is left of sets of columns, in two parts where it is more than half, without those that are not worth it."""
+        from gradcheck_cli.check.mixture import NEXT, evaluations
+
+        left, parts = self._left(outputs), []
+        for columns in sets:
+            some = columns[left[columns]]
+            parts += [some[::2], some[1::2]] if 2 * len(some) > len(columns) else [some]
+        return [part for part in parts if STEPS * len(part) > evaluations(NEXT)]
+
+    def _resolved(self, columns: Array, off: Array, least: Array) -> None:
+        """Accept entries of the columns, in whose sum each output is off by so much, and can be off in other directions."""
+        from gradcheck_cli.check.mixture import SHARE
+
+        a, scale = self.a[columns], self.d.scale[columns, None]
+        half = self._half(a)
         with np.errstate(all="ignore"):
             good = half * (scale * 2 / SHARE) >= least
-            good &= pattern
+            good &= a != 0
             D = off * (1 / scale)  # each entry as it would be if it were the only wrong one
-            D += self.a
-        np.copyto(self.numeric, D, where=good)
-        np.copyto(self.bound, half, where=good)
-        self.settled[:] = good
-        if good.all():
-            return
-        self.hopeless = pattern & (np.count_nonzero(good, axis=0) * 2 > terms)
+            D += a
+        self._settle(columns, good, D, half)
+
+    def _zeros(self, pattern: Array) -> None:
+        """Accept the claimed zeros of columns that have nothing else left, if they are some."""
         zero = ~pattern
-        columns = np.flatnonzero((good | zero).all(axis=1))
-        if len(columns) and zero.any():
+        columns = np.flatnonzero((self.settled | zero).all(axis=1) & zero.any(axis=1))
+        if len(columns):
             still = zero & self._still_together(columns)[:, None]
             self.settled[still], self.numeric[still], self.bound[still] = True, 0.0, 0.0
 

@@ -156,7 +156,7 @@ class Differences:
 
         NaN where the forward is not defined, or the point lies outside the input's bounds.
         """
-        parts = list(self._chunks(len(columns)))
+        parts = list(self.chunks(len(columns)))
         if len(parts) == 1:
             return self._moved(columns, steps)
         values, gone = np.empty((len(columns), len(self.f0))), [np.empty((0, 1))]
@@ -190,13 +190,13 @@ class Differences:
         `at`.
         """
         values, gone = np.empty((len(steps), len(self.f0))), np.empty(steps.shape)
-        for part in self._chunks(len(steps)):
+        for part in self.chunks(len(steps)):
             copies, gone[part], outside = self.coordinates.together(steps[part])
             values[part] = self.values_at(copies)
             values[part][outside] = np.nan
         return values, gone
 
-    def _chunks(self, copies: int) -> Iterator[slice]:
+    def chunks(self, copies: int) -> Iterator[slice]:
         """Parts of so many copies that one does not hold more than CHUNK_NUMBERS."""
         width = copies_at_once(self.coordinates.flat.size, len(self.f0))
         return (slice(k, k + width) for k in range(0, copies, width))
@@ -236,11 +236,12 @@ class Differences:
         """Whether no output leaves a straight line by more than 4 times its noise, or a rounding if that is more, where all
         coordinates are moved at once, up to 2^-2 scales to both sides: 12 evaluations, and none where the noise's probes bend.
         """
-        t, noise = STRAIGHT[:, None], 4 * np.maximum(self.wide_noise(), rounding)
+        near, noise = self._changes(self.probed()), 4 * np.maximum(self.wide_noise(), rounding)
         with np.errstate(all="ignore"):
-            if not np.all(np.abs(SMOOTH.terms[2] @ self._changes(self.probed())) <= 4 * noise):
+            if not np.all(np.abs(SMOOTH.terms[2] @ near) <= 4 * noise):
                 return False
-            changes = self.displaced(self._on_a_line(STRAIGHT, self.scale)) - self.f0
+            changes = np.concatenate([self._changes(self.displaced(self._on_a_line(STRAIGHT, self.scale))), near])
+            t = np.concatenate([STRAIGHT, 2.0**-17 * PROBE])[:, None]
             bent = np.abs(changes - t * (np.sum(t * changes, axis=0) / np.sum(t * t)))
             return bool(np.all(bent <= noise))
 
@@ -278,7 +279,7 @@ class Differences:
 
     def displaced(self, steps: Array) -> Array:
         """The values with all coordinates moved: (k, size) -> (k, outputs)."""
-        return np.concatenate([self.values_at(self.coordinates.displaced(steps[part])) for part in self._chunks(len(steps))])
+        return np.concatenate([self.values_at(self.coordinates.displaced(steps[part])) for part in self.chunks(len(steps))])
 
     def _changes(self, values: Array) -> Array:
         """What the outputs changed by: taking off the value at the point first keeps a fit's own rounding below the noise."""

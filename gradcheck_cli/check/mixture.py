@@ -23,12 +23,13 @@ from gradcheck_cli.check.ladder import neville
 Array = np.ndarray[Any, Any]
 DIRECTIONS = 4
 """Errors of ten tolerances that cancel are passed by one direction once in 40 times, by all of them once in 2 560 000."""
-EXPONENTS = (-17, -9, -7, -6, -5, -4, -3)
-"""The steps: the shortest one is to see structure that the others step over; from those r(0) is extrapolated."""
-STRAIGHT = (-3,)
-"""The one step where the forward is straight twice as far."""
+FIRST, NEXT = (-17, -13, -11, -8, -6, -5, -4, -3), (-17, -13, -11, -6, -4, -3, -2, -1)
+"""The steps for all columns, and for those that are left, whose slopes are smaller: r(0) is extrapolated from the longer ones,
+and the shorter ones are to see structure that these step over, which many columns moved together do sooner than one."""
+STRAIGHT = (-9, -3)
+"""Where the forward is straight twice as far the last step is enough, and another one is to see that."""
 BENDS = 4
-"""At so many of them it is asked whether the slopes to both sides are the same."""
+"""At so many steps it is asked whether the slopes to both sides are the same."""
 SHARE = 4
 """An entry is accepted where its row is resolved to tol |a_ij| s_j / SHARE: half of what an error of tol puts it off by."""
 ROUNDED = 8
@@ -37,62 +38,78 @@ SHOWN = 0.5
 """Noise that may stay unseen, in units of sigma, which is four times its rms."""
 
 
-def resolution(a: Array, d: Differences, sigma: Array, rtol: float, terms: int) -> tuple[Array, Array] | None:
-    """For each output r(0) in the first direction, and what it can be in any, (outputs,); infinite or NaN: unknown. None where
-    that takes as many evaluations as the columns would one by one; an output depends on `terms` of them at most.
-
-    In one direction it is at most the least, over all extrapolations T of r from some of the steps, the shortest of them h, of
-
-        |T| + |T - T'| + SHOWN sigma / h + what a shorter step shows beyond its noise and c h^2
-
-    with T' from one step less; and |r| + SHOWN sigma / h where one step is all. The same is asked of (F - B)/2, half of the
-    difference of the slopes to both sides and a series in h: a kink counts where it is more than sqrt(rtol) of the slope, as it
-    does at a single column.
-
-    Long steps are for outputs whose noise is what rounding makes of sums of terms as claimed, sigma <= ROUNDED EPS (|f| + sum
-    |a_j| s_j), so that no structure hides in it that is finer than they are.
-    """
-    with np.errstate(all="ignore"):
-        rounding = EPS * (np.abs(d.f0) + d.scale @ np.abs(a))
-        calm = sigma <= ROUNDED * rounding
-    exponents = STRAIGHT if calm.all() and d.straight(rounding) else EXPONENTS
-    if terms <= DIRECTIONS * len(exponents):
-        return None
-    first, most = _sums_of_rows(a, d, sigma, rtol, exponents)
-    return first, np.where(calm, most, np.inf)
+def evaluations(exponents: tuple[int, ...]) -> int:
+    """How many these steps take."""
+    return 2 * DIRECTIONS * len(exponents)
 
 
-def _sums_of_rows(a: Array, d: Differences, sigma: Array, rtol: float, exponents: tuple[int, ...]) -> tuple[Array, Array]:
-    """The same from these steps, whatever the noise."""
-    h = np.array([DITHER[e % 5] * 2.0**e for e in exponents])
-    directions = _weights(len(a)) * d.scale
-    steps = (h[:, None] * [1.0, -1.0])[..., None, None] * directions
-    values = d.displaced(steps.reshape(-1, len(a))).reshape(len(h), 2, DIRECTIONS, -1)
-    first, most = np.empty(len(d.f0)), np.empty(len(d.f0))
-    width = PIECE // (len(h) * DIRECTIONS)
-    with np.errstate(all="ignore"):
-        claimed = directions @ a
-        for some in (slice(k, k + width) for k in range(0, len(most), width)):
-            slopes = (values[..., some] - d.f0[some]) / h[:, None, None, None]
-            forward, backward = slopes[:, 0], -slopes[:, 1]
-            r = (forward + backward) / 2 - claimed[:, some]
-            bend = (forward[:BENDS] - backward[:BENDS]) / 2
-            noise = SHOWN * sigma[some] / h[:, None]
-            off, at_zero = _at_zero(r, noise, h**2)
-            np.maximum(off, np.sqrt(rtol) * _at_zero(bend, noise[:BENDS], h[:BENDS])[0], out=off)
-            most[some] = off.max(axis=0)
-            first[some] = np.clip(at_zero[0], -most[some], most[some])
-    return first, most
+class Mixture:
+    """One input's columns in sums, for claims `a` (columns, outputs) and the outputs' noise `sigma`."""
+
+    def __init__(self, a: Array, d: Differences, sigma: Array, rtol: float) -> None:
+        self.a, self.d, self.sigma, self.rtol = a, d, sigma, rtol
+        with np.errstate(all="ignore"):
+            rounding = EPS * (np.abs(d.f0) + d.scale @ np.abs(a))
+            self.calm: Array = sigma <= ROUNDED * rounding
+            """The outputs of which something is told."""
+        self.first = STRAIGHT if self.calm.all() and d.straight(rounding) else FIRST
+        """The steps to begin with."""
+
+    def resolve(self, columns: Array, exponents: tuple[int, ...]) -> tuple[Array, Array]:
+        """With these columns moved, for each output r(0) in the first direction, and what it can be in any; infinite or NaN
+        where that is not known.
+
+        In one direction it is at most the least, over all extrapolations T of r from some of the steps, the shortest of them h,
+
+            |T| + |T - T'| + SHOWN sigma / h + what a shorter step shows beyond its noise and c h^2
+
+        with T' from one step less; where the forward is straight, with the r of the longest step for T and T'. The same is
+        asked of (F - B)/2, half of the difference of the slopes to both sides and a series in h: a kink counts where it is
+        more than sqrt(rtol) of the slope, as it does at a single column.
+
+        Long steps are for outputs whose noise is what rounding makes of sums of terms as claimed, so that no structure hides
+        in it that is finer than they are: sigma <= ROUNDED EPS (|f| + sum |a_j| s_j).
+        """
+        h = np.array([DITHER[e % 5] * 2.0**e for e in exponents])
+        directions, scale = np.zeros((DIRECTIONS, len(self.a))), self.d.scale[columns]
+        directions[:, columns] = _weights(len(scale)) * scale
+        values = _moved(self.d, h, directions)
+        first, most = np.empty(len(self.d.f0)), np.empty(len(self.d.f0))
+        width, straight = PIECE // (len(h) * DIRECTIONS), exponents is STRAIGHT
+        with np.errstate(all="ignore"):
+            claimed = directions[:, columns] @ self.a[columns]
+            for some in (slice(k, k + width) for k in range(0, len(most), width)):
+                slopes = (values[..., some] - self.d.f0[some]) / h[:, None, None, None]
+                forward, backward = slopes[:, 0], -slopes[:, 1]
+                r = (forward + backward) / 2 - claimed[:, some]
+                bend = (forward[:BENDS] - backward[:BENDS]) / 2
+                noise = SHOWN * self.sigma[some] / h[:, None]
+                off, at_zero = _at_zero(r, noise, h**2, straight)
+                jump, _ = _at_zero(bend, noise[:BENDS], h[:BENDS], straight)
+                np.maximum(off, np.sqrt(self.rtol) * jump, out=off)
+                most[some] = off.max(axis=0)
+                first[some] = np.clip(at_zero[0], -most[some], most[some])
+        return first, np.where(self.calm, most, np.inf)
 
 
-def _at_zero(r: Array, noise: Array, z: Array) -> tuple[Array, Array]:
+def _moved(d: Differences, h: Array, directions: Array) -> Array:
+    """The outputs at +-h u, (steps, sides, directions, outputs): of as few directions at a time as there is room for copies."""
+    step, side, direction = (part.ravel() for part in np.indices((len(h), 2, len(directions))))
+    factors = h[step] * np.where(side == 0, 1.0, -1.0)
+    values = np.empty((len(factors), len(d.f0)))
+    for part in d.chunks(len(factors)):
+        values[part] = d.displaced(factors[part, None] * directions[direction[part]])
+    return values.reshape(len(h), 2, len(directions), -1)
+
+
+def _at_zero(r: Array, noise: Array, z: Array, straight: bool) -> tuple[Array, Array]:
     """What |r|, (steps, directions, outputs), a series in z, can be at z = 0 by the extrapolation that leaves the least; and
     what the extrapolation from all steps but the shortest makes of it.
     """
-    if len(z) == 1:
-        return np.abs(r[0]) + noise[0], r[0]
     unsaid = _unexplained(np.abs(r), noise, z)
     unsaid += noise[:, None]
+    if straight:
+        return np.abs(r[-1]) + unsaid[-1], r[-1]
     least = np.full(r.shape[1:], np.inf)
     table = neville(z[:, None, None], r)
     for before, T in pairwise(table):

@@ -45,7 +45,7 @@ def cover(pattern: Array) -> Array:
     columns = len(pattern)
     kinds = {kind.tobytes(): kind for kind in np.ascontiguousarray(~pattern.T)}
     found = [np.eye(columns, dtype=bool), np.array(list(kinds.values()), bool).reshape(-1, columns)]
-    if np.max(np.count_nonzero(pattern, axis=0), initial=0) <= 1:
+    if columns > 1 and np.max(np.count_nonzero(pattern, axis=0), initial=0) <= 1:
         found.append(np.array(list(separating(columns)), bool).reshape(-1, columns))
     fewest = min(found, key=len)
     return fewest[fewest.any(axis=1)]
