@@ -177,6 +177,24 @@ def test_a_forward_that_stands_still_as_larger_numbers_on_the_way_do(k, c):
     assert judged(forward, [0.03], lambda g, x: 1e3 * rule(g, x)).verdict == "fail"
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_forward_that_stands_still_as_its_rounding_is_large(seed):
+    """Of a sum's sine tiny slopes are hidden by the rounding of the sum, magnified; the sine's own value tells nothing of it."""
+    x = 14 * np.random.default_rng(seed).normal(size=20)
+
+    def forward(x: Any) -> Any:
+        return np.sin(np.abs(np.cumsum(x / (1 + np.exp(-x)))) ** 3)
+
+    def rule(g: Any, x: Any) -> Any:
+        s = 1 / (1 + np.exp(-x))
+        u = np.cumsum(x * s)
+        of_sums = g * np.cos(np.abs(u) ** 3) * 3 * u * u * np.sign(u)
+        return np.cumsum(of_sums[::-1])[::-1] * (s + x * s / (1 + np.exp(x)))
+
+    assert judged(forward, x, rule).verdict != "fail"
+    assert judged(forward, x, lambda g, x: 1.01 * rule(g, x)).verdict == "fail"
+
+
 @pytest.mark.parametrize("n", [4, 12, 30])
 @pytest.mark.parametrize("seed", range(4))
 def test_what_rounding_leaves_of_larger_terms_is_no_error(n, seed):

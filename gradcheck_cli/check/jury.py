@@ -123,7 +123,7 @@ class Jury:
         slack = (rounding + 16 * EPS * self.c.sizes.change[output]) / s
         tol = self.c.tol._replace(atol=np.maximum(self.c.tol.atol, 16 * self.c.tol.unit * self.c.sizes.change[output] / s))
         found = estimate(slopes, f, x, sigma, rounding, slack)
-        rest = rest_of(slopes, f, np.maximum(np.abs(f), d.coordinates.largest))
+        rest = rest_of(slopes, f, np.maximum(2 * EPS * np.maximum(np.abs(f), d.coordinates.largest), rounding))
         deep = slopes.exponents[0] <= DEEP
         with np.errstate(all="ignore"):
             apart = np.abs(a - found.D) > found.E

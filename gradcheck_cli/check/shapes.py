@@ -28,17 +28,17 @@ class Rest(NamedTuple):
     surely: Array
     """the same, whatever rounding on the way to large values may do."""
     bound: Array
-    """Where it does at the shortest step, the largest slope that may hide in it, 2 EPS magnitude / h, h the longest step up to
-    which it does."""
+    """Where it does at the shortest step, the largest slope that may hide in it: the rounding over the longest step up to which
+    it does."""
 
 
-def rest_of(slopes: Slopes, f: Array, magnitude: Array) -> Rest:
-    """Where the forward stands still; it is of this magnitude."""
+def rest_of(slopes: Slopes, f: Array, rounding: Array) -> Rest:
+    """Where the forward stands still, which is rounded by so much."""
     everywhere = np.all(slopes.flat, axis=0)
     still = np.logical_and.accumulate(slopes.flat, axis=0)  # not where it has come to rest again
     longest = np.max(np.where(still, slopes.h, 0.0), axis=0)
     with np.errstate(all="ignore"):
-        bound = np.where(longest > 0, 2 * EPS * magnitude / longest, 0.0)
+        bound = np.where(longest > 0, rounding / longest, 0.0)
         up_to_a_kink, surely = _flat_up_to_a_kink(slopes, f)
     return Rest(everywhere, everywhere | up_to_a_kink, everywhere | surely, bound)
 
