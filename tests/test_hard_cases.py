@@ -179,7 +179,7 @@ def test_a_forward_that_stands_still_as_larger_numbers_on_the_way_do(k, c):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_forward_that_stands_still_as_its_rounding_is_large(seed):
-    """Of a sum's sine tiny slopes are hidden by the rounding of the sum, magnified; the sine's own value tells nothing of it."""
+    """Of a sum's sine tiny slopes are hidden by the rounding of the sum, magnified; the sine's value tells nothing of it."""
     x = 14 * np.random.default_rng(seed).normal(size=20)
 
     def forward(x: Any) -> Any:
