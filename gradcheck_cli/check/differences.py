@@ -109,7 +109,7 @@ class Differences:
         self.evaluate, self.coordinates = evaluate, coordinates
         self.evaluations = 0
         self.scale = scale_of(coordinates)
-        few = batched and len(PROBE) * coordinates.flat.size <= CHUNK_NUMBERS
+        few = batched and len(PROBE) * coordinates.size <= PIECE
         # In double precision and not alone, so that it is rounded as the perturbed copies are.
         near = self._probes(2.0**-17, self.scale) if few else np.zeros((1 + batched, coordinates.size))
         values = self.values_at(coordinates.displaced(near))
