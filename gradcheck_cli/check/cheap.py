@@ -18,6 +18,8 @@ from gradcheck_cli.check.together import cover, groups
 from gradcheck_cli.check.verdict import Tolerance
 
 Array = np.ndarray[Any, Any]
+Some = Array | slice
+"""Some columns, or all."""
 RUNGS = ((-17,), (-11, -9), (-9, -7))
 """The steps: one central difference far below the curvature, or two and Richardson's extrapolation, further up where noise
 asks for longer steps."""
@@ -147,15 +149,18 @@ class CheapTest:
         if np.max(terms) < MANY:
             return
         mixture = Mixture(self.a, self.d, self.sigma, self.tol.rtol)
-        sets, exponents, most = [np.arange(len(self.a))], mixture.first, int(np.max(terms))
+        sets: list[Some] = [slice(None)]
+        exponents, most = mixture.first, int(np.max(terms))
         while sets and evaluations(exponents) * len(sets) <= most:
             before = np.count_nonzero(self.settled)
             for columns in sets:
                 self._resolved(columns, *mixture.resolve(columns, exponents))
             if len(sets) > 1 and np.count_nonzero(self.settled) == before:
                 break
-            sets, exponents = self._halved(sets, mixture.calm), NEXT
-            most = STEPS * sum(map(len, sets)) // 2
+            if self.settled.all():
+                return
+            halves = self._halved(sets, mixture.calm)
+            sets, exponents, most = list(halves), NEXT, STEPS * sum(map(len, halves)) // 2
         if not self.settled.all():
             with np.errstate(all="ignore"):
                 loud = self.sigma > 0.8 * SHORTEST[-1] * self.d.scale[:, None] * self._half(self.a)
@@ -167,17 +172,17 @@ class CheapTest:
         found: Array = ((self.a != 0) & ~self.settled)[:, outputs].any(axis=1)
         return found
 
-    def _halved(self, sets: list[Array], outputs: Array) -> list[Array]:
+    def _halved(self, sets: list[Some], outputs: Array) -> list[Array]:
         """What is left of sets of columns, in two parts where it is more than half, without those that are not worth it."""
         from gradcheck_cli.check.mixture import NEXT, evaluations
 
         left, parts = self._left(outputs), []
-        for columns in sets:
+        for columns in (np.arange(len(self.a))[some] for some in sets):
             some = columns[left[columns]]
             parts += [some[::2], some[1::2]] if 2 * len(some) > len(columns) else [some]
         return [part for part in parts if STEPS * len(part) > evaluations(NEXT)]
 
-    def _resolved(self, columns: Array, off: Array, least: Array) -> None:
+    def _resolved(self, columns: Some, off: Array, least: Array) -> None:
         """Accept entries of the columns, in whose sum each output is off by so much, and can be off in other directions."""
         from gradcheck_cli.check.mixture import SHARE
 
@@ -284,7 +289,7 @@ class CheapTest:
         far: Array = FAR * np.where(x < 0, -scale, scale)
         return far
 
-    def _settle(self, columns: Array, good: Array, D: Array, bound: Array) -> Array:
+    def _settle(self, columns: Some, good: Array, D: Array, bound: Array) -> Array:
         """Settle the good entries, and give those that now are."""
         before = self.settled[columns]
         if not good.all() or before.any():

@@ -126,12 +126,13 @@ class _Check:
 
     def _forward(self, arrays: list[Array]) -> list[Array] | None:
         """The outputs at the point, after seeing that the forward can be trusted to be a function."""
-        copies = [np.array(a) for a in arrays]
+        pure = self.problem.pure
+        copies = arrays if pure else [np.array(a) for a in arrays]
         try:
             with np.errstate(all="ignore"):
                 one = [np.asarray(y) for y in self.problem.primal(*copies)]
                 kept = [np.array(y) for y in one]
-                two = kept if self.problem.pure else list(map(np.asarray, self.problem.primal(*map(np.array, arrays))))
+                two = kept if pure else list(map(np.asarray, self.problem.primal(*map(np.array, arrays))))
         except ForwardError as error:
             self.findings.append(Finding("GC501", f"the forward raised {error}", self.problem.location))
             return None
@@ -141,7 +142,7 @@ class _Check:
             message = f"the forward raised {type(error).__name__}: {error}"
             self.findings.append(Finding("GC501", message, self.problem.location))
             return None
-        self.forward += 1 if self.problem.pure else 2
+        self.forward += 1 if pure else 2
         pairs = zip(self.problem.inputs, copies, strict=True)
         name = next((x.name for x, copy in pairs if not _identical(x.value, copy) or changed(x)), None)
         if name is not None:
@@ -424,4 +425,4 @@ def _with_second_order(result: CheckResult, problem: Problem, start: float, expl
 
 
 def _identical(a: Array, b: Array) -> bool:
-    return a.dtype == b.dtype and same(a, b)
+    return a is b or a.dtype == b.dtype and same(a, b)

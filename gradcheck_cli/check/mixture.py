@@ -55,7 +55,7 @@ class Mixture:
         self.first = STRAIGHT if self.calm.all() and d.straight(rounding) else FIRST
         """The steps to begin with."""
 
-    def resolve(self, columns: Array, exponents: tuple[int, ...]) -> tuple[Array, Array]:
+    def resolve(self, columns: Array | slice, exponents: tuple[int, ...]) -> tuple[Array, Array]:
         """With these columns moved, for each output r(0) in the first direction, and what it can be in any; infinite or NaN
         where that is not known.
 
