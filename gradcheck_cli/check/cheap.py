@@ -25,8 +25,6 @@ RUNGS = ((-17,), (-11, -9), (-9, -7))
 asks for longer steps."""
 MANY = 16
 """All columns are moved at once where an output depends on so many of them at least."""
-SHORTEST = 2.0 ** np.array([[rung[0]] for rung in RUNGS])
-"""The shorter step of each."""
 STEPS = 4
 """What is left of a column is worth so many evaluations: the ladder takes ten and more."""
 MISSED = 0.01
@@ -163,7 +161,7 @@ class CheapTest:
             sets, exponents, most = list(halves), NEXT, STEPS * sum(map(len, halves)) // 2
         if not self.settled.all():
             with np.errstate(all="ignore"):
-                loud = self.sigma > 0.8 * SHORTEST[-1] * self.d.scale[:, None] * self._half(self.a)
+                loud = self.sigma > 0.8 * 2.0 ** RUNGS[-1][0] * self.d.scale[:, None] * self._half(self.a)
             self.hopeless = pattern & loud & (np.count_nonzero(self.settled, axis=0) * 2 > terms)
             self._zeros(pattern)
 
@@ -221,13 +219,18 @@ class CheapTest:
         return np.concatenate([np.zeros(0, np.intp), *(self._rungs(columns, some) for columns in every)])
 
     def _rungs(self, columns: Array, some: slice) -> Array:
-        a = self.a[columns, some]
-        h = 0.8 * self.d.scale[columns] * SHORTEST
-        with np.errstate(all="ignore"):
-            hidden = (1 / h[:, :, None] > self._half(a) / self.sigma[some]) & (a != 0)
+        a, scale = self.a[columns, some], 0.8 * self.d.scale[columns, None]
         first = 1 if self.tol.rtol < 2e-8 else 0
-        fits = np.count_nonzero(hidden[first:], axis=2) <= MISSED * a.shape[1]
-        found: Array = first + np.argmax(fits, axis=0)  # where none fits that is the first, too
+        found, left = np.full(len(columns), first), np.ones(len(columns), bool)
+        with np.errstate(all="ignore"):
+            resolved = self._half(a) / self.sigma[some] * scale
+            for r in range(first, len(RUNGS)):
+                hidden = (2.0 ** -RUNGS[r][0] > resolved) & (a != 0)
+                fits = np.count_nonzero(hidden, axis=1) <= MISSED * a.shape[1]
+                found[left & fits] = r
+                left &= ~fits
+                if not left.any():
+                    break
         return found
 
     def _passes(self, a: Array, half: Array, seen: Quotient, two: bool) -> Array:

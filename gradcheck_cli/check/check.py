@@ -425,4 +425,4 @@ def _with_second_order(result: CheckResult, problem: Problem, start: float, expl
 
 
 def _identical(a: Array, b: Array) -> bool:
-    return a is b or a.dtype == b.dtype and same(a, b)
+    return a is b or (a.dtype == b.dtype and same(a, b))

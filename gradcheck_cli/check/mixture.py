@@ -19,6 +19,7 @@ import numpy as np
 from gradcheck_cli.check.coordinates import kept
 from gradcheck_cli.check.differences import DITHER, EPS, PIECE, Differences
 from gradcheck_cli.check.ladder import neville
+from gradcheck_cli.engine.batching import loosely
 
 Array = np.ndarray[Any, Any]
 DIRECTIONS = 4
@@ -97,8 +98,9 @@ def _moved(d: Differences, h: Array, directions: Array) -> Array:
     step, side, direction = (part.ravel() for part in np.indices((len(h), 2, len(directions))))
     factors = h[step] * np.where(side == 0, 1.0, -1.0)
     values = np.empty((len(factors), len(d.f0)))
-    for part in d.chunks(len(factors)):
-        values[part] = d.displaced(factors[part, None] * directions[direction[part]])
+    with loosely():
+        for part in d.chunks(len(factors)):
+            values[part] = d.displaced(factors[part, None] * directions[direction[part]])
     return values.reshape(len(h), 2, len(directions), -1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck_cli.engine.anomaly import ANOMALY, check_nan, watched
-from gradcheck_cli.engine.batching import Batched, Cotangents, spread
+from gradcheck_cli.engine.batching import Batched, Loose, spread
 from gradcheck_cli.engine.modes import set_grad_enabled
 from gradcheck_cli.engine.node import Edge, Node, edge_of
 from gradcheck_cli.engine.operators import Lifted
@@ -85,7 +85,7 @@ def grad_of_copies(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangen
     """The pullbacks of many cotangents at once, arrays with a leading axis of copies, where the graph is `made_of_ops`; the
     gradients have that axis too. What raises may be a rule that does not take a batch all the same.
     """
-    found = grad_of_lifted(outputs, inputs, [Cotangents(v) if len(v) >= MANY else Batched(v) for v in cotangents])
+    found = grad_of_lifted(outputs, inputs, [Loose(v) if len(v) >= MANY else Batched(v) for v in cotangents])
     return [None if g is None else spread(g, len(cotangents[0])) for g in found]
 
 

@@ -34,6 +34,8 @@ class Notes:
 class _Notes(threading.local):
     taken: Notes | None = None
     """Where somebody asks."""
+    loose = False
+    """Whether copies are `Loose`."""
 
 
 NOTES = _Notes()
@@ -67,7 +69,7 @@ class Batched(Lifted):
         return op.family.batch(op, inputs, flags, params)
 
 
-class Cotangents(Batched):
+class Loose(Batched):
     """Copies of which nobody asks whether any two are rounded alike."""
 
     __slots__ = ()
@@ -92,10 +94,21 @@ def noting(notes: Notes) -> Iterator[None]:
         NOTES.taken = before
 
 
+@contextmanager
+def loosely() -> Iterator[None]:
+    """Inside, nobody asks whether copies that are equal are rounded alike."""
+    before, NOTES.loose = NOTES.loose, True
+    try:
+        yield
+    finally:
+        NOTES.loose = before
+
+
 def batched(function: Callable[..., Any], arrays: Sequence[Any], flags: Sequence[bool]) -> Any:
     """`function` on inputs of which the flagged ones carry a leading axis of copies; every result carries it too."""
     size = next(len(a) for a, b in zip(arrays, flags, strict=True) if b)
-    result = function(*[Batched(a) if b else a for a, b in zip(arrays, flags, strict=True)])
+    kind = Loose if NOTES.loose else Batched
+    result = function(*[kind(a) if b else a for a, b in zip(arrays, flags, strict=True)])
     if isinstance(result, tuple | list):
         return tuple(spread(part, size) for part in result)
     return spread(result, size)
