@@ -82,9 +82,9 @@ def _load(spec: InputSpec, folder: str) -> Array:
         if not real.is_relative_to(place.resolve()) or not real.is_file():
             raise _wrong(spec, f"the file of input '{spec.name}' must be a plain file inside the spec's own folder")
         with real.open("rb") as file:
-            shape, in_columns, dtype = _header(spec, file)
-            _check_header(spec, shape, dtype, real.stat().st_size)
-            value = np.fromfile(file, dtype, prod(shape)).reshape(shape, order="F" if in_columns else "C")
+            _check_header(spec, *_header(spec, file), real.stat().st_size)
+            file.seek(0)
+            value = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, RuntimeError) as error:  # pathlib has a RuntimeError for links in a circle, up to Python 3.12
         raise _wrong(spec, f"the file of input '{spec.name}' cannot be read: {getattr(error, 'strerror', error)}") from None
     except ValueError as error:
@@ -94,17 +94,17 @@ def _load(spec: InputSpec, folder: str) -> Array:
     return np.asarray(value).astype(spec.dtype, copy=False)
 
 
-def _header(spec: InputSpec, file: Any) -> tuple[tuple[int, ...], bool, Any]:
-    """Shape, order (whether column by column) and dtype that the file says it has. Raises SpecError."""
+def _header(spec: InputSpec, file: Any) -> tuple[tuple[int, ...], Any]:
+    """Shape and dtype that the file says it has. Raises SpecError."""
     try:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        header: tuple[tuple[int, ...], bool, Any] = read(file)
+        shape, _, dtype = read(file)
     except OSError:
         raise
     except Exception as error:  # NumPy parses the header as Python: whatever its parsers raise
         raise _no_array(spec, error) from None
-    return header
+    return shape, dtype
 
 
 def _check_header(spec: InputSpec, shape: tuple[int, ...], dtype: Any, size: int) -> None:
