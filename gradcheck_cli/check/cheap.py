@@ -159,22 +159,18 @@ class CheapTest:
                 return
             halves = self._halved(sets, mixture.calm)
             sets, exponents, most = list(halves), NEXT, STEPS * sum(map(len, halves)) // 2
-        if not self.settled.all():
-            with np.errstate(all="ignore"):
-                loud = self.sigma > 0.8 * 2.0 ** RUNGS[-1][0] * self.d.scale[:, None] * self._half(self.a)
-            self.hopeless = pattern & loud & (np.count_nonzero(self.settled, axis=0) * 2 > terms)
-            self._zeros(pattern)
-
-    def _left(self, outputs: Array) -> Array:
-        """Whether a column has entries left, for some of the outputs."""
-        found: Array = ((self.a != 0) & ~self.settled)[:, outputs].any(axis=1)
-        return found
+        with np.errstate(all="ignore"):
+            loud = self.sigma > 0.8 * 2.0 ** RUNGS[-1][0] * self.d.scale[:, None] * self._half(self.a)
+        self.hopeless = pattern & loud & (np.count_nonzero(self.settled, axis=0) * 2 > terms)
+        self._zeros(pattern)
 
     def _halved(self, sets: list[Some], outputs: Array) -> list[Array]:
-        """What is left of sets of columns, in two parts where it is more than half, without those that are not worth it."""
+        """Of sets of columns those with entries left, for some of the outputs; in two parts where they are more than half, and
+        none that are not worth it.
+        """
         from gradcheck_cli.check.mixture import NEXT, evaluations
 
-        left, parts = self._left(outputs), []
+        left, parts = ((self.a != 0) & ~self.settled)[:, outputs].any(axis=1), []
         for columns in (np.arange(len(self.a))[some] for some in sets):
             some = columns[left[columns]]
             parts += [some[::2], some[1::2]] if 2 * len(some) > len(columns) else [some]

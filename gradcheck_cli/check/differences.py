@@ -19,7 +19,7 @@ DITHER = np.array([1.0136, 0.9371, 1.1717, 0.8793, 1.0739])
 PROBE = np.array([-0.9713, -0.7402, -0.5331, -0.2718, 0.0, 0.2239, 0.4917, 0.7624, 0.9655])
 """Where the noise is probed: nine points, not equispaced, so that no regular error can hide in their fit; the fifth is the
 point itself."""
-STRAIGHT = np.concatenate([sign * 2.0 ** np.array([-14, -11, -8, -5, -3, -2]) for sign in (-0.9713, 0.9655)])
+LINE = np.concatenate([sign * 2.0 ** np.array([-14, -11, -8, -5, -3, -2]) for sign in (-0.9713, 0.9655)])
 """At so many scales to both sides it is asked whether a function is straight: what is finer than one shows at the next."""
 CHUNK_NUMBERS = 1_000_000
 """Perturbed copies are evaluated in chunks of at most so many numbers."""
@@ -240,8 +240,8 @@ class Differences:
         with np.errstate(all="ignore"):
             if not np.all(np.abs(SMOOTH.terms[2] @ near) <= 4 * noise):
                 return False
-            changes = np.concatenate([self._changes(self.displaced(self._on_a_line(STRAIGHT, self.scale))), near])
-            t = np.concatenate([STRAIGHT, 2.0**-17 * PROBE])[:, None]
+            changes = np.concatenate([self._changes(self.displaced(self._on_a_line(LINE, self.scale))), near])
+            t = np.concatenate([LINE, 2.0**-17 * PROBE])[:, None]
             bent = np.abs(changes - t * (np.sum(t * changes, axis=0) / np.sum(t * t)))
             return bool(np.all(bent <= noise))
 

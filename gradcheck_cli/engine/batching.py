@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcheck_cli.engine.modes import held
 from gradcheck_cli.engine.operators import Lifted, lifted_among
 
 if TYPE_CHECKING:
@@ -84,24 +85,14 @@ def note_loop(op: Op) -> None:
         NOTES.taken.looped.add(op.name)
 
 
-@contextmanager
-def noting(notes: Notes) -> Iterator[None]:
+def noting(notes: Notes) -> AbstractContextManager[None]:
     """Inside, `notes` are taken."""
-    before, NOTES.taken = NOTES.taken, notes
-    try:
-        yield
-    finally:
-        NOTES.taken = before
+    return held(NOTES, "taken", notes)
 
 
-@contextmanager
-def loosely() -> Iterator[None]:
+def loosely() -> AbstractContextManager[None]:
     """Inside, nobody asks whether copies that are equal are rounded alike."""
-    before, NOTES.loose = NOTES.loose, True
-    try:
-        yield
-    finally:
-        NOTES.loose = before
+    return held(NOTES, "loose", True)
 
 
 def batched(function: Callable[..., Any], arrays: Sequence[Any], flags: Sequence[bool]) -> Any:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck_cli.engine.modes import MODE, enable_grad
+from gradcheck_cli.engine.modes import MODE, enable_grad, held
 from gradcheck_cli.engine.node import Node
 from gradcheck_cli.engine.random_state import RandomState
 from gradcheck_cli.engine.tensor import Tensor
@@ -124,12 +124,10 @@ class _Segment:
             nodes.append(node if first is not None and first.is_dropped else None)
 
         after = None if self.random is None else self.random.exchange()
-        before, MODE.rules = MODE.rules, self.rules
         try:
-            with _telling(made), enable_grad():
+            with held(MODE, "rules", self.rules), _telling(made), enable_grad():
                 result = self.function(*self.args, **self.kwargs)
         finally:
-            MODE.rules = before
             if self.random is not None and after is not None:
                 self.random.restore(after)
         self._check_same(list(_tensors_in(result)), len(nodes))
@@ -202,14 +200,9 @@ class _Output(NamedTuple):
         return cls(y.shape, y.dtype, _Trace.of(y.data) if values else None)
 
 
-@contextmanager
-def _telling(made: Callable[[Node], None]) -> Iterator[None]:
+def _telling(made: Callable[[Node], None]) -> AbstractContextManager[None]:
     """Inside, `made` is told of every node that is recorded."""
-    before, MODE.made = MODE.made, made
-    try:
-        yield
-    finally:
-        MODE.made = before
+    return held(MODE, "made", made)
 
 
 def _gone() -> None:

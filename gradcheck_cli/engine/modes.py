@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial, wraps
 from typing import Any
 
@@ -100,13 +100,19 @@ class set_grad_enabled(_Switch):  # noqa: N801 (PyTorch's name)
 
 
 @contextmanager
-def without_rules() -> Iterator[None]:
-    """Inside, a `Function` or a spec's function with a rule is recorded by what its forward does."""
-    before, MODE.rules = MODE.rules, False
+def held(state: threading.local, name: str, value: Any) -> Iterator[None]:
+    """Inside, a thread's state has this value; afterwards the one that it had."""
+    before = getattr(state, name)
+    setattr(state, name, value)
     try:
         yield
     finally:
-        MODE.rules = before
+        setattr(state, name, before)
+
+
+def without_rules() -> AbstractContextManager[None]:
+    """Inside, a `Function` or a spec's function with a rule is recorded by what its forward does."""
+    return held(MODE, "rules", False)
 
 
 class _Fixed(_Switch):
